@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: MIT
+# The installed package: find_package(gantry COMPONENTS base channel ...) and pkg-config gantry-<module>.
+include(GNUInstallDirs)
+include(CMakePackageConfigHelpers)
+
+get_property(modules GLOBAL PROPERTY GANTRY_MODULES)
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gantry)
+set(GANTRY_CONFIG_COMPONENTS "")
+foreach(name ${modules})
+  get_property(depends GLOBAL PROPERTY GANTRY_${name}_DEPENDS)
+  get_property(packages GLOBAL PROPERTY GANTRY_${name}_PACKAGES)
+  get_target_property(type gantry_${name} TYPE)
+
+  install(TARGETS gantry_${name} EXPORT gantry-${name}
+    ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library
+    FILE_SET HEADERS DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} COMPONENT library)
+  install(EXPORT gantry-${name} FILE gantry-${name}.cmake NAMESPACE gantry:: DESTINATION ${package_dir}
+    COMPONENT library)
+  string(APPEND GANTRY_CONFIG_COMPONENTS
+    "set(_gantry_${name}_depends ${depends})\nset(_gantry_${name}_packages ${packages})\n")
+
+  list(TRANSFORM depends PREPEND "gantry-" OUTPUT_VARIABLE requires)
+  list(JOIN requires ", " PC_REQUIRES)
+  set(PC_NAME gantry-${name})
+  set(PC_LIBS "-pthread")
+  if(NOT type STREQUAL "INTERFACE_LIBRARY")
+    set(PC_LIBS "-L\${libdir} -lgantry_${name} -pthread")
+  endif()
+  configure_file(${PROJECT_SOURCE_DIR}/cmake/gantry.pc.in ${PROJECT_BINARY_DIR}/pkgconfig/gantry-${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/pkgconfig/gantry-${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig
+    COMPONENT library)
+endforeach()
+
+list(JOIN modules " " GANTRY_MODULE_NAMES)
+configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gantryConfig.cmake.in
+  ${PROJECT_BINARY_DIR}/gantryConfig.cmake INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/gantryConfig.cmake ${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake
+  DESTINATION ${package_dir} COMPONENT library)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)

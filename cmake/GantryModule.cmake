@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: MIT
+# The three calls from which the whole build is made. A file's suffix says what it is:
+#
+#   x_test.cpp     unit tests        -> one binary test_<name>,   ctest label unit
+#   x_stress.cpp   real threads      -> one binary stress_<name>, ctest label stress
+#   x_bench.cpp    Google Benchmark  -> one binary bench_<name>,  ctest label bench (smoke run)
+#   x_fuzz.cpp     libFuzzer         -> one binary fuzz_<x> each, ctest label fuzz (short run)
+#
+# so that nothing but public headers and library sources is ever listed by hand.
+
+# gantry_module(<name>
+#   HEADERS   public headers, installed with the package, relative to the module's folder
+#   SOURCES   library sources; none makes a header-only module
+#   DEPENDS   gantry modules of lower layers
+#   LINKS     imported targets of other packages that users of the module need too
+#   PACKAGES  the find_package() arguments that bring LINKS, one string each)
+function(gantry_module name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;DEPENDS;LINKS;PACKAGES")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "gantry_module(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  set(target gantry_${name})
+  if(arg_SOURCES)
+    add_library(${target} STATIC ${arg_SOURCES})
+    set(scope PUBLIC)
+    target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:gantry_flags>)
+    set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  else()
+    add_library(${target} INTERFACE)
+    set(scope INTERFACE)
+  endif()
+  add_library(gantry::${name} ALIAS ${target})
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${name})
+  target_compile_features(${target} ${scope} cxx_std_23)
+  target_sources(${target} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${arg_HEADERS})
+  list(TRANSFORM arg_DEPENDS PREPEND gantry:: OUTPUT_VARIABLE depends)
+  target_link_libraries(${target} ${scope} ${depends} ${arg_LINKS} Threads::Threads)
+
+  set_property(GLOBAL APPEND PROPERTY GANTRY_MODULES ${name})
+  set_property(GLOBAL PROPERTY GANTRY_${name}_DEPENDS ${arg_DEPENDS})
+  set_property(GLOBAL PROPERTY GANTRY_${name}_PACKAGES ${arg_PACKAGES})
+  set_property(GLOBAL PROPERTY GANTRY_${name}_COMPILED $<BOOL:${arg_SOURCES}>)
+
+  _gantry_checks(${name} gantry::${name})
+endfunction()
+
+# gantry_program(<name>
+#   SOURCES   the thin main and what belongs to it alone
+#   CORE      the program's logic: the linkable, testable library <name>_core, tested from core/
+#   LINKS     what the core is built on (gantry modules, imported targets))
+function(gantry_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;CORE;LINKS")
+  if(arg_UNPARSED_ARGUMENTS)
+    message(FATAL_ERROR "gantry_program(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
+  endif()
+  add_library(${name}_core STATIC ${arg_CORE})
+  target_include_directories(${name}_core PUBLIC ${PROJECT_SOURCE_DIR})
+  target_compile_definitions(${name}_core PRIVATE GANTRY_VERSION="${PROJECT_VERSION}")
+  target_link_libraries(${name}_core PUBLIC ${arg_LINKS} PRIVATE gantry_flags)
+  add_executable(${name} ${arg_SOURCES})
+  target_link_libraries(${name} PRIVATE ${name}_core gantry_flags)
+  target_compile_definitions(${name} PRIVATE GANTRY_VERSION="${PROJECT_VERSION}")
+  if(GANTRY_INSTALL)
+    install(TARGETS ${name} RUNTIME COMPONENT programs)
+  endif()
+  _gantry_checks(${name} ${name}_core ${name})
+endfunction()
+
+# gantry_example(<file> LINKS <targets>): one program of bin/, run by ctest as example.<name>.
+function(gantry_example file)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;ARGS")
+  cmake_path(GET file STEM name)
+  add_executable(${name} ${file})
+  target_link_libraries(${name} PRIVATE ${arg_LINKS} gantry_flags)
+  add_test(NAME ${GANTRY_TEST_PREFIX}example.${name} COMMAND ${name} ${arg_ARGS})
+  set_tests_properties(${GANTRY_TEST_PREFIX}example.${name} PROPERTIES LABELS unit TIMEOUT 60)
+endfunction()
+
+# The tests, stress tests, benchmarks and fuzzers that lie in the calling folder and below it.
+# Any further argument is a program that the tests start: they find it in the environment as <NAME>_PROGRAM.
+function(_gantry_checks name library)
+  foreach(kind test stress bench fuzz)
+    file(GLOB_RECURSE ${kind}_files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_${kind}.cpp)
+  endforeach()
+  set(environment "")
+  set(definitions "")
+  foreach(program ${ARGN})
+    string(TOUPPER ${program} upper)
+    list(APPEND definitions ${upper}_PROGRAM="$<TARGET_FILE:${program}>")
+  endforeach()
+
+  if(GANTRY_TESTS)
+    find_package(GTest REQUIRED)
+    find_library(RAPIDCHECK_LIBRARY rapidcheck REQUIRED)
+    include(GoogleTest)
+    foreach(kind test stress)
+      if(${kind}_files)
+        add_executable(${kind}_${name} ${${kind}_files})
+        target_link_libraries(${kind}_${name} PRIVATE
+          ${library} gantry_flags GTest::gmock GTest::gtest_main ${RAPIDCHECK_LIBRARY})
+        target_compile_definitions(${kind}_${name} PRIVATE
+          ${definitions} GANTRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        if(ARGN)
+          add_dependencies(${kind}_${name} ${ARGN})
+        endif()
+        if(kind STREQUAL "test")
+          set(label unit)
+          set(seconds 120)
+        else()
+          set(label stress)
+          set(seconds 300)
+        endif()
+        gtest_discover_tests(${kind}_${name} TEST_PREFIX ${GANTRY_TEST_PREFIX}${name}. DISCOVERY_MODE PRE_TEST
+          DISCOVERY_TIMEOUT 60 PROPERTIES LABELS ${label} TIMEOUT ${seconds})
+      endif()
+    endforeach()
+  endif()
+
+  if(GANTRY_BENCH AND bench_files)
+    find_package(benchmark REQUIRED)
+    add_executable(bench_${name} ${bench_files})
+    target_link_libraries(bench_${name} PRIVATE ${library} gantry_flags benchmark::benchmark)
+    target_compile_definitions(bench_${name} PRIVATE ${definitions})
+    if(ARGN)
+      add_dependencies(bench_${name} ${ARGN})
+    endif()
+    # A file peers.cmake beside the benchmark adds what only its peers need.
+    include(${CMAKE_CURRENT_SOURCE_DIR}/peers.cmake OPTIONAL)
+    add_test(NAME ${GANTRY_TEST_PREFIX}bench.${name} COMMAND bench_${name} --benchmark_min_time=0.001)
+    set_tests_properties(${GANTRY_TEST_PREFIX}bench.${name} PROPERTIES LABELS bench TIMEOUT 300)
+  endif()
+
+  if(GANTRY_FUZZ)
+    foreach(file ${fuzz_files})
+      cmake_path(GET file STEM stem)
+      string(REGEX REPLACE "_fuzz$" "" stem ${stem})
+      add_executable(fuzz_${name}_${stem} ${file})
+      target_link_libraries(fuzz_${name}_${stem} PRIVATE ${library} gantry_flags)
+      target_compile_options(fuzz_${name}_${stem} PRIVATE -fsanitize=fuzzer)
+      target_link_options(fuzz_${name}_${stem} PRIVATE -fsanitize=fuzzer)
+      # Seeds lie in <x>_corpus/ beside the fuzzer; what a run finds stays in the build tree.
+      cmake_path(GET file PARENT_PATH folder)
+      set(found ${CMAKE_CURRENT_BINARY_DIR}/${stem}_found)
+      file(MAKE_DIRECTORY ${found})
+      set(corpus "")
+      if(IS_DIRECTORY ${folder}/${stem}_corpus)
+        set(corpus ${folder}/${stem}_corpus)
+      endif()
+      add_test(NAME ${GANTRY_TEST_PREFIX}fuzz.${name}.${stem}
+        COMMAND fuzz_${name}_${stem} -max_total_time=8 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
+          -artifact_prefix=${found}/ ${found} ${corpus})
+      set_tests_properties(${GANTRY_TEST_PREFIX}fuzz.${name}.${stem} PROPERTIES LABELS fuzz TIMEOUT 120)
+    endforeach()
+  endif()
+endfunction()
