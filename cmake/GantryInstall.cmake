@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: MIT
 # The installed package: find_package(gantry COMPONENTS base channel ...) and pkg-config gantry-<module>.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(modules GLOBAL PROPERTY GANTRY_MODULES)
