@@ -37,3 +37,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/gantryConfig.cmake ${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake
   DESTINATION ${package_dir} COMPONENT library)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)
+
+# `./dev package`: one archive and one Debian package each for the library and the programs.
+set(CPACK_PACKAGE_VENDOR "The gantry authors")
+set(CPACK_PACKAGE_CONTACT "gantry maintainers <gantry@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_COMPONENTS_ALL library programs)
+set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libgantry-dev)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME gantry)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
+include(CPack)
