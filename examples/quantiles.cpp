@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// A CKMS summary beside the exact answer: a million values, a few hundred tuples, and for every quantile the interval of
-// ranks in which the answer certainly lies.
+// A CKMS summary beside the exact answer: a million values, a few hundred tuples, and for every quantile the interval
+// of ranks in which the answer certainly lies.
 #include <gantry/sketch/ckms.hpp>
 
 #include <algorithm>
@@ -26,7 +26,8 @@ int main() {
         const auto answer = latencies.query(q);
         const auto rank = static_cast<std::size_t>(q * static_cast<double>(exact.size() - 1));
         std::printf("q %-6g summary %-10.4f exact %-10.4f rank within [%llu, %llu]\n", q, answer->value, exact[rank],
-                    static_cast<unsigned long long>(answer->rank_min), static_cast<unsigned long long>(answer->rank_max));
+                    static_cast<unsigned long long>(answer->rank_min),
+                    static_cast<unsigned long long>(answer->rank_max));
     }
     return 0;
 }
