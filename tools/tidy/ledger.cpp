@@ -88,6 +88,7 @@ ledger read_ledger(const source& file, reporter& report) {
             continue; // prose that begins with these words
         }
         std::size_t indent = 0; // of the first edge; what is indented deeper continues an edge
+        bool says_none = false; // `no edges: reason`
         for (++i; i < comments.size() && comments[i].alone && comments[i].line == comments[i - 1].line + 1; ++i) {
             const auto text = comments[i].text;
             const auto depth = text.find_first_not_of(' ');
@@ -95,6 +96,11 @@ ledger read_ledger(const source& file, reporter& report) {
                 break;
             }
             const auto content = text.substr(depth);
+            if (indent == 0 && content.starts_with("no edges")) {
+                indent = depth;
+                says_none = true;
+                continue;
+            }
             const auto length = name_length(content);
             const auto colon = content.find_first_not_of(' ', length);
             const bool names_edge = length > 0 && colon != std::string_view::npos && content[colon] == ':';
@@ -105,6 +111,8 @@ ledger read_ledger(const source& file, reporter& report) {
                                        comments[i].line,
                                        std::string(trim(content.substr(colon + 1))),
                                        {}});
+            } else if (says_none) {
+                continue;
             } else if (indent > 0) {
                 block.edges.back().text.append(" ").append(content);
             } else {
@@ -311,6 +319,7 @@ std::vector<std::size_t> number_statements(std::span<const token> tokens) {
 struct statement {
     std::size_t first = 0; // lines
     std::size_t last = 0;
+    std::size_t brace = 0; // line of a lone '}' right behind it, where clang-format puts the comment of a short body
     std::vector<const atomic_call*> calls;
     bool may_order = false; // calls something that orders memory in its own way, such as the asymmetric fences
 };
@@ -343,13 +352,15 @@ std::map<std::size_t, statement> find_statements(const source& file, std::span<c
         auto& each = at->second;
         each.first = each.first == 0 ? tokens[i].line : each.first;
         each.last = tokens[i].line;
+        const bool closes = i + 1 < tokens.size() && tokens[i + 1].is("}") && tokens[i + 1].line == each.last + 1;
+        each.brace = closes ? tokens[i + 1].line : 0;
     }
     return statements;
 }
 
 bool belongs_to(const comment_group& group, const statement& code) {
     if (group.trailing) {
-        return code.first <= group.first && group.first <= code.last;
+        return (code.first <= group.first && group.first <= code.last) || group.first == code.brace;
     }
     return (code.first <= group.first && group.first <= code.last) || group.last + 1 == code.first;
 }
@@ -487,19 +498,22 @@ void check_ledger(const tree& all, reporter& report) {
         }
     }
 
-    // Which files declare edges for which: its own block, `see PATH` in the user, `other side: PATH` in the declarer.
+    // Whether `user` may use the edges that `declarer` declares: a file its own and those of its twin (x.hpp and x.cpp
+    // are one component), a borrower those of the file it names, and anyone a single edge that is lent to it.
+    const auto shares = [](const file_ledger& user, const file_ledger& declarer) {
+        const auto& path = declarer.file->path();
+        return (folder_of(user.file->path()) == folder_of(path) && stem_of(user.file->path()) == stem_of(path)) ||
+               std::ranges::any_of(user.declared.seen, [&](const auto& named) { return named.first == path; });
+    };
+    const auto is_lent = [](const edge& each, const file_ledger& user) {
+        return std::ranges::find(each.other_side, user.file->path()) != each.other_side.end();
+    };
     const auto is_declared = [&](const file_ledger& user, const std::string& name) {
-        for (const auto& [path, declarer] : files) {
-            const bool borrowed =
-                std::ranges::any_of(user.declared.seen, [&](const auto& named) { return named.first == path; });
-            for (const auto& each : declarer.declared.edges) {
-                const bool lent = std::ranges::find(each.other_side, user.file->path()) != each.other_side.end();
-                if (each.name == name && (&declarer == &user || borrowed || lent)) {
-                    return true;
-                }
-            }
-        }
-        return false;
+        return std::ranges::any_of(files, [&](const auto& entry) {
+            return std::ranges::any_of(entry.second.declared.edges, [&](const edge& each) {
+                return each.name == name && (shares(user, entry.second) || is_lent(each, user));
+            });
+        });
     };
     for (const auto& [path, user] : files) {
         for (const auto& [seen, line] : user.declared.seen) {
@@ -522,10 +536,7 @@ void check_ledger(const tree& all, reporter& report) {
             bool written = false;
             bool read = false;
             for (const auto& [other_path, other] : files) {
-                const bool lent = std::ranges::find(declared.other_side, other_path) != declared.other_side.end();
-                const bool borrows =
-                    std::ranges::any_of(other.declared.seen, [&](const auto& named) { return named.first == path; });
-                if (&other != &user && !lent && !borrows) {
+                if (!shares(other, user) && !is_lent(declared, other)) {
                     continue;
                 }
                 for (const auto& each : other.used) {

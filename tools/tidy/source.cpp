@@ -60,9 +60,9 @@ bool source::is_shell() const {
 
 bool source::is_check() const {
     const auto stem = stem_of(path_);
-    return std::ranges::any_of(check_suffixes, [&](std::string_view suffix) {
-        return stem.ends_with(suffix) || stem.find(std::string(suffix) + "_") != std::string_view::npos;
-    });
+    return stem.starts_with("test_") || std::ranges::any_of(check_suffixes, [&](std::string_view suffix) {
+               return stem.ends_with(suffix) || stem.find(std::string(suffix) + "_") != std::string_view::npos;
+           });
 }
 
 bool source::is_library() const {

@@ -70,7 +70,7 @@ public:
     /** Bash or sh, by name or by first line. */
     [[nodiscard]] bool is_shell() const;
 
-    /** Tests, models, stress tests, benchmarks, fuzzers, and what they share: told by the name's suffix. */
+    /** Tests, models, stress tests, benchmarks, fuzzers, and what they share: told by the name. */
     [[nodiscard]] bool is_check() const;
     /** Part of gantry/ or apps/ that ships. */
     [[nodiscard]] bool is_library() const;
