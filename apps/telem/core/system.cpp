@@ -61,9 +61,10 @@ public:
     // datagrams touch, out of each other's cache sets.
     static constexpr std::size_t buffer_stride = 65536 + 5 * 64;
     static constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(std::uint32_t));
-    // While datagrams come thick, letting them gather this long costs nobody anything and saves a wake-up for each.
-    static constexpr std::chrono::microseconds gather{200};
-    static constexpr std::size_t thick = 8;
+    // While datagrams come thick, letting them gather this long saves a wake-up of every thread for each handful. It is
+    // far below the second between two reports, and the socket's buffer holds far more than comes in so short a time.
+    static constexpr std::chrono::microseconds gather{1000};
+    static constexpr std::size_t thick = 16;
 
     udp_datagrams(descriptor socket, descriptor wakeup, address where, std::size_t got)
         : socket_(std::move(socket)), wakeup_(std::move(wakeup)), where_(where), got_bytes_(got),
@@ -73,13 +74,14 @@ public:
             msghdr& header = headers_[i].msg_hdr;
             header.msg_iov = &parts_[i];
             header.msg_iovlen = 1;
-            header.msg_control = controls_[i].data();
         }
+        // The kernel's count of drops only grows, so one reading a batch will do.
+        headers_[0].msg_hdr.msg_control = control_.data();
     }
 
     std::expected<received, std::string> receive(std::chrono::nanoseconds wait) override {
         if (last_ < batch && wait.count() > 0) {
-            if (last_ >= thick && wait > gather) {
+            if (std::exchange(burst_, 0) >= thick && wait > gather) {
                 sleep_until_woken(gather);
             } else if (auto ready = wait_readable(wait); !ready || !*ready) {
                 last_ = 0;
@@ -134,11 +136,8 @@ private:
     static received nothing() { return {{}, true}; }
 
     std::expected<received, std::string> fetch() {
-        for (mmsghdr& header : std::span(headers_).first(touched_)) {
-            header.msg_hdr.msg_controllen = control_bytes; // the kernel put in what it used
-        }
+        headers_[0].msg_hdr.msg_controllen = control_bytes; // the kernel put in what it used
         last_ = 0;
-        touched_ = 0;
         const int got = recvmmsg(socket_.get(), headers_.data(), batch, MSG_DONTWAIT, nullptr);
         if (got < 0) {
             // ECONNREFUSED and its like report an earlier packet of somebody else; they are gone once read.
@@ -147,12 +146,13 @@ private:
             }
             return std::unexpected(fmt::format("cannot receive on {}: {}", where_.text(), why()));
         }
-        last_ = touched_ = static_cast<std::size_t>(got);
+        last_ = static_cast<std::size_t>(got);
+        burst_ += last_;
         for (std::size_t i = 0; i < last_; ++i) {
             views_[i] = {buffer_.get() + i * buffer_stride, headers_[i].msg_len};
         }
         if (last_ != 0) {
-            note_drops(headers_[last_ - 1].msg_hdr);
+            note_drops(headers_[0].msg_hdr);
         }
         return received{std::span(views_).first(last_), last_ < batch};
     }
@@ -195,10 +195,10 @@ private:
 
     std::array<mmsghdr, batch> headers_{};
     std::array<iovec, batch> parts_{};
-    std::array<std::array<char, control_bytes>, batch> controls_{};
+    alignas(cmsghdr) std::array<char, control_bytes> control_{};
     std::array<std::string_view, batch> views_{};
-    std::size_t last_ = 0;        // datagrams of the last fetch
-    std::size_t touched_ = batch; // headers to set up again before the next
+    std::size_t last_ = 0;  // datagrams of the last fetch
+    std::size_t burst_ = 0; // datagrams since the socket was empty
     std::uint32_t drops_seen_ = 0;
     std::uint64_t dropped_ = 0;
     bool refused_ = false;
