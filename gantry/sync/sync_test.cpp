@@ -167,7 +167,7 @@ struct set_back_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<set_back_clock>;
-    static constexpr bool is_steady = false;
+    [[maybe_unused]] static constexpr bool is_steady = false;
     static inline bool asked = false;
     static time_point now() { return time_point(std::exchange(asked, true) ? -1h : 1h); }
 };
