@@ -1,0 +1,444 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// ckms_core: the summary behind ckms<T>, over unsigned keys of 32 or 64 bits. CKMS.md has the rules and their proofs.
+//
+// Use it when ckms.hpp does: it is not an interface of its own.
+// Do not use it when the keys need more than comparison -> ckms<T>.
+//
+// Threads: one writer, or readers only. Progress: an insertion allocates only while the summary grows.
+// Ordering: n/a. Cost: see ckms.hpp. Failure: std::bad_alloc before anything has changed. Lifetime: n/a.
+// Origin: Greenwald and Khanna 2001; Cormode, Korn, Muthukrishnan, Srivastava 2005, 2006; Luo, Wang, Yi, Cormode 2016
+// (the tighter delta, batches); Agarwal and others 2013 (merging). Ours: known copies of a value are a weight beside
+// the tuple's gap; the error function taken at its least over the gap; merge and compression in one pass.
+
+#include <gantry/sketch/detail/ckms_error.hpp>
+#include <gantry/sketch/detail/small_array.hpp>
+#include <gantry/sketch/detail/sort_keys.hpp>
+
+#include <algorithm>
+#include <array>
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <optional>
+
+namespace gantry::sketch::detail {
+
+// `weight` known copies of the key; `hidden` elements that are smaller, but not smaller than the tuple before; up to
+// `delta` more elements that are not greater than the key hide in tuples further right.
+template<class Key, class Count>
+struct ckms_tuple {
+    Count weight;
+    Count hidden;
+    Count delta;
+
+    ckms_tuple() = default;
+    ckms_tuple(Key key, std::uint64_t w, std::uint64_t h, std::uint64_t d) noexcept
+        : weight(static_cast<Count>(w)), hidden(static_cast<Count>(h)), delta(static_cast<Count>(d)) {
+        std::memcpy(key_, &key, sizeof(Key));
+    }
+    [[nodiscard]] Key key() const noexcept {
+        Key k;
+        std::memcpy(&k, key_, sizeof(Key));
+        return k;
+    }
+
+private:
+    unsigned char key_[sizeof(Key)]; // bytes, lest a 64-bit key pad the tuple from 20 bytes to 24
+};
+
+// A tuple whose rank is known exactly: what lies in the buffers, sorted.
+template<class Key>
+struct ckms_exact {
+    Key key_;
+    std::uint64_t weight;
+    static constexpr std::uint64_t hidden = 0;
+    static constexpr std::uint64_t delta = 0;
+
+    [[nodiscard]] Key key() const noexcept { return key_; }
+};
+
+// Where the elements equal to a key lie: between rank_min and rank_max, and surely from first_max to last_min when
+// first_max <= last_min.
+template<class Key>
+struct ckms_place {
+    Key key;
+    std::uint64_t rank_min;  // the first of them has at least this rank
+    std::uint64_t first_max; // ... and at most this one
+    std::uint64_t last_min;  // the last of them has at least this rank
+    std::uint64_t rank_max;  // ... and at most this one
+    std::uint64_t error;     // how far they may all be from the rank asked for
+};
+
+template<class Key>
+class ckms_core {
+public:
+    using narrow = ckms_tuple<Key, std::uint32_t>;
+    using wide = ckms_tuple<Key, std::uint64_t>;
+    using exact = ckms_exact<Key>;
+
+    static constexpr std::size_t buffer_min = 8;
+    static constexpr std::size_t buffer_small = 64;
+    static constexpr std::size_t buffer_max = 512;
+    static constexpr std::size_t heavy_max = 64;
+
+    ckms_core(ckms_mode mode, const ckms_target* targets, std::size_t size, std::size_t tuples_max)
+        : tuples_max_(tuples_max), mode_(mode) {
+        targets_.grow(size);
+        for (std::size_t i = 0; i < size; ++i) {
+            targets_.push_back_unchecked(targets[i]);
+        }
+    }
+
+    // Requires count() < 2^64 - 1.
+    void insert(Key key) {
+        if (buffer_.full()) [[unlikely]] {
+            make_room();
+        }
+        buffer_.push_back_unchecked(key);
+        ++count_;
+    }
+
+    // Requires weight >= 1 and count() + weight < 2^64.
+    void insert(Key key, std::uint64_t weight) {
+        if (heavy_.full()) {
+            if (heavy_.capacity() == heavy_max) {
+                flush();
+            } else {
+                heavy_.grow(heavy_.empty() ? 4 : heavy_.capacity() * 2);
+            }
+        }
+        heavy_.push_back_unchecked({key, weight});
+        count_ += weight;
+    }
+
+    void flush() {
+        if (buffer_.empty() && heavy_.empty()) {
+            return;
+        }
+        with_pending([&](const exact* pending, std::size_t size) {
+            combine(pending, size, count_);
+            buffer_.clear();
+            heavy_.clear();
+            merged_ = count_;
+        });
+        fit();
+    }
+
+    // Requires the same mode and other.count() + count() < 2^64.
+    void merge(const ckms_core& other) {
+        if (this == &other || !other.buffer_.empty() || !other.heavy_.empty()) {
+            ckms_core flushed(other);
+            flushed.flush();
+            merge(flushed);
+            return;
+        }
+        flush();
+        // The greater epsilon is kept, as epsilon and scale of one of the two.
+        const bool theirs = other.epsilon() * other.scale_ > epsilon() * scale_;
+        const ckms_target target = theirs ? other.targets_[0] : targets_[0];
+        const double scale = theirs ? other.scale_ : scale_;
+        const ckms_target target_before = targets_[0];
+        const double scale_before = scale_;
+        targets_[0] = target;
+        scale_ = scale;
+        try {
+            other.with_tuples(
+                [&](const auto& tuples) { combine(tuples.data(), tuples.size(), count_ + other.count_); });
+        } catch (...) {
+            targets_[0] = target_before;
+            scale_ = scale_before;
+            throw;
+        }
+        count_ += other.count_;
+        merged_ = count_;
+        fit();
+    }
+
+    // The place whose elements are surely the nearest to `rank`. Requires 1 <= rank <= count().
+    [[nodiscard]] ckms_place<Key> find(std::uint64_t rank) const {
+        ckms_place<Key> best{};
+        best.error = UINT64_MAX;
+        walk([&](const ckms_place<Key>& place) {
+            const std::uint64_t over = place.first_max > rank ? place.first_max - rank : 0;
+            const std::uint64_t under = rank > place.last_min ? rank - place.last_min : 0;
+            const std::uint64_t error = std::max(over, under);
+            if (error < best.error) {
+                best = place;
+                best.error = error;
+            }
+            return place.last_min < rank; // first_max never falls from here on
+        });
+        return best;
+    }
+
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    // Tuples after the last flush; what lies in the buffers is not among them.
+    [[nodiscard]] std::size_t tuples() const noexcept { return narrow_.size() + wide_.size(); }
+    [[nodiscard]] std::size_t heap_bytes() const noexcept {
+        return targets_.bytes() + buffer_.bytes() + heavy_.bytes() + narrow_.bytes() + wide_.bytes();
+    }
+    [[nodiscard]] ckms_mode mode() const noexcept { return mode_; }
+    [[nodiscard]] double epsilon() const noexcept { return targets_[0].epsilon; }
+    [[nodiscard]] double scale() const noexcept { return scale_; }
+    [[nodiscard]] const small_array<ckms_target>& targets() const noexcept { return targets_; }
+    [[nodiscard]] std::size_t tuples_max() const noexcept { return tuples_max_; }
+
+    // Calls f with the array of tuples, narrow or wide.
+    template<class F>
+    decltype(auto) with_tuples(F&& f) const {
+        return wide_.empty() ? f(narrow_) : f(wide_);
+    }
+
+    // Whether the tuples obey every rule of CKMS.md, as they must after each flush.
+    [[nodiscard]] bool valid() const {
+        return with_tuples([&](const auto& tuples) { return valid(tuples.data(), tuples.size()); });
+    }
+
+    template<class Tuple>
+    [[nodiscard]] bool valid(const Tuple* tuples, std::size_t size) const {
+        const ckms_allowance allowance = allow(merged_);
+        std::uint64_t left = 0;
+        for (std::size_t i = 0; i < size; ++i) {
+            const Tuple& t = tuples[i];
+            const bool last = i + 1 == size;
+            if (i > 0 && tuples[i - 1].key() >= t.key()) {
+                return false;
+            }
+            const std::uint64_t weight = t.weight;
+            const std::uint64_t hidden = t.hidden;
+            const std::uint64_t delta = t.delta;
+            if (weight == 0 || hidden > merged_ - left || weight > merged_ - left - hidden) {
+                return false;
+            }
+            // The first tuple is the minimum; what can hide to the right of a tuple hides in the tuples there.
+            const std::uint64_t before = left + hidden;
+            if ((i == 0 && hidden != 0) || delta > merged_ - before - weight) {
+                return false;
+            }
+            const std::uint64_t next = last ? 0 : std::uint64_t{tuples[i + 1].hidden} + tuples[i + 1].delta;
+            if (delta > next) {
+                return false;
+            }
+            if (hidden + 1 + delta > allowance.width_max(left, before + delta + 1)) {
+                return false;
+            }
+            left = before + weight;
+        }
+        return left == merged_;
+    }
+
+private:
+    friend class ckms_core_access;
+
+    [[nodiscard]] ckms_allowance allow(std::uint64_t n) const noexcept {
+        return {mode_, targets_.data(), targets_.size(), scale_, n};
+    }
+
+    // The buffer grows with the summary, so that one merge pass always pays for itself and a small sketch stays small.
+    void make_room() {
+        const std::size_t capacity = buffer_.capacity();
+        const std::size_t wanted = std::clamp(std::bit_ceil(tuples()), buffer_small, buffer_max);
+        if (capacity < wanted) {
+            buffer_.grow(capacity == 0 ? buffer_min : std::min(capacity * 2, wanted));
+        } else {
+            flush();
+        }
+    }
+
+    // Calls f with what lies in the buffers, as sorted exact tuples; changes nothing.
+    template<class F>
+    void with_pending(F&& f) const {
+        std::array<Key, buffer_max> keys;
+        std::array<Key, buffer_max> scratch;
+        std::array<exact, buffer_max + heavy_max> pending;
+        std::copy(buffer_.begin(), buffer_.end(), keys.begin());
+        sort_keys(keys.data(), buffer_.size(), scratch.data());
+        std::size_t size = 0;
+        for (std::size_t i = 0; i < buffer_.size();) {
+            const Key key = keys[i];
+            std::size_t next = i + 1;
+            while (next < buffer_.size() && keys[next] == key) {
+                ++next;
+            }
+            pending[size++] = {key, next - i};
+            i = next;
+        }
+        if (!heavy_.empty()) {
+            std::copy(heavy_.begin(), heavy_.end(), pending.data() + size);
+            size += heavy_.size();
+            std::sort(pending.data(), pending.data() + size,
+                      [](const exact& a, const exact& b) { return a.key_ < b.key_; });
+            std::size_t kept = 0;
+            for (std::size_t i = 1; i < size; ++i) {
+                if (pending[i].key_ == pending[kept].key_) {
+                    pending[kept].weight += pending[i].weight;
+                } else {
+                    pending[++kept] = pending[i];
+                }
+            }
+            size = kept + 1;
+        }
+        f(pending.data(), size);
+    }
+
+    // Calls f with every place from left to right while it returns true: the tuples merged with the buffers' elements.
+    template<class F>
+    void walk(F&& f) const {
+        if (buffer_.empty() && heavy_.empty()) {
+            with_tuples([&](const auto& tuples) { walk(tuples, static_cast<const exact*>(nullptr), 0, f); });
+        } else {
+            with_pending([&](const exact* pending, std::size_t size) {
+                with_tuples([&](const auto& tuples) { walk(tuples, pending, size, f); });
+            });
+        }
+    }
+
+    template<class Tuples, class F>
+    static void walk(const Tuples& tuples, const exact* pending, std::size_t size, F& f) {
+        std::uint64_t left = 0;
+        std::size_t a = 0;
+        std::size_t b = 0;
+        while (a < tuples.size() || b < size) {
+            const bool old = b == size || (a < tuples.size() && tuples[a].key() <= pending[b].key());
+            const bool fresh = a == tuples.size() || (b < size && pending[b].key() <= tuples[a].key());
+            std::uint64_t weight = fresh ? pending[b].weight : 0;
+            std::uint64_t hidden = 0;
+            std::uint64_t delta = 0;
+            const Key key = old ? tuples[a].key() : pending[b].key();
+            if (old) {
+                weight += tuples[a].weight;
+                hidden = tuples[a].hidden;
+                delta = tuples[a].delta;
+            } else if (a < tuples.size()) {
+                delta = std::uint64_t{tuples[a].hidden} + tuples[a].delta;
+            }
+            const std::uint64_t before = left + hidden;
+            left = before + weight;
+            if (!f(ckms_place<Key>{key, before + 1, before + delta + 1, left, left + delta, 0})) {
+                return;
+            }
+            a += old ? 1 : 0;
+            b += fresh ? 1 : 0;
+        }
+    }
+
+    // Merges the summary `from` into the tuples and compresses, for n elements in all.
+    template<class Source>
+    void combine(const Source* from, std::size_t size, std::uint64_t n) {
+        if (wide_.empty() && n > UINT32_MAX) {
+            wide_.grow(narrow_.size() + size);
+            for (const narrow& t : narrow_) {
+                wide_.push_back_unchecked(wide(t.key(), t.weight, t.hidden, t.delta));
+            }
+            narrow_.release();
+        }
+        if (wide_.empty()) {
+            combine(narrow_, from, size, n);
+        } else {
+            combine(wide_, from, size, n);
+        }
+    }
+
+    // One pass from right to left, in place: the results fill the spare capacity from its end, and never overtake
+    // what is still to be read.
+    template<class Tuple, class Source>
+    void combine(small_array<Tuple>& tuples, const Source* from, std::size_t size, std::uint64_t n) {
+        std::size_t a = tuples.size();
+        std::size_t b = size;
+        const std::size_t end = a + b;
+        if (end == 0) {
+            return;
+        }
+        if (end > tuples.capacity()) {
+            tuples.grow(std::max(end, tuples.capacity() + tuples.capacity() / 4));
+        }
+        Tuple* const out = tuples.data();
+        std::size_t o = end;
+        const ckms_allowance allowance = allow(n);
+        const Key lowest = a == 0 ? from[0].key() : b == 0 ? out[0].key() : std::min(out[0].key(), from[0].key());
+
+        // The tuple in the making, which takes in its left neighbours while it may.
+        Key key{};
+        std::uint64_t weight = 0;
+        std::uint64_t hidden = 0;
+        std::uint64_t delta = 0;
+        std::uint64_t before = n; // ranks left of its known copies
+        std::uint64_t room = 0;   // the most it may hide
+        const auto start = [&](Key k, std::uint64_t w, std::uint64_t h, std::uint64_t d) {
+            key = k;
+            weight = w;
+            hidden = h;
+            delta = d;
+            before -= w;
+            room = allowance.hidden_max(before, d);
+        };
+        const auto next = [&](Key k, std::uint64_t w, std::uint64_t h, std::uint64_t d) {
+            if (hidden + w + h <= room && k != lowest) {
+                hidden += w + h;
+            } else {
+                out[--o] = Tuple(key, weight, hidden, delta);
+                before -= hidden;
+                start(k, w, h, d);
+            }
+        };
+        // What the next tuple to the right, in the one summary, leaves open for an element of the other.
+        std::uint64_t open_a = 0;
+        std::uint64_t open_b = 0;
+        const auto take = [&](auto&& use) {
+            const bool old = b == 0 || (a > 0 && out[a - 1].key() >= from[b - 1].key());
+            const bool fresh = a == 0 || (b > 0 && from[b - 1].key() >= out[a - 1].key());
+            if (old && fresh) {
+                const Tuple x = out[--a];
+                const Source& y = from[--b];
+                open_a = std::uint64_t{x.hidden} + x.delta;
+                open_b = std::uint64_t{y.hidden} + y.delta;
+                use(x.key(), std::uint64_t{x.weight} + y.weight, std::uint64_t{x.hidden} + y.hidden,
+                    std::uint64_t{x.delta} + y.delta);
+            } else if (old) {
+                const Tuple x = out[--a];
+                open_a = std::uint64_t{x.hidden} + x.delta;
+                use(x.key(), std::uint64_t{x.weight}, std::uint64_t{x.hidden}, x.delta + open_b);
+            } else {
+                const Source& y = from[--b];
+                open_b = std::uint64_t{y.hidden} + y.delta;
+                use(y.key(), std::uint64_t{y.weight}, std::uint64_t{y.hidden}, y.delta + open_a);
+            }
+        };
+        take(start);
+        while (a + b > 0) {
+            take(next);
+        }
+        out[--o] = Tuple(key, weight, hidden, delta);
+        std::memmove(static_cast<void*>(out), out + o, (end - o) * sizeof(Tuple));
+        tuples.resize_unchecked(end - o);
+    }
+
+    // Raises epsilon by eighths until the tuples fit under the cap.
+    void fit() {
+        if (tuples_max_ == 0) {
+            return;
+        }
+        while (tuples() > tuples_max_) {
+            scale_ *= 1.125;
+            combine(static_cast<const exact*>(nullptr), 0, merged_);
+        }
+    }
+
+    // Constant after construction, but for merge() (an epsilon) and fit() (the scale).
+    small_array<ckms_target> targets_; // targeted mode: all of them; else one, for its epsilon
+    double scale_ = 1;                 // what the cap has multiplied every epsilon by
+    std::size_t tuples_max_;           // 0: no cap
+
+    std::uint64_t count_ = 0;  // all elements
+    std::uint64_t merged_ = 0; // those in the tuples
+    small_array<Key> buffer_;
+    small_array<exact> heavy_;   // those with a weight
+    small_array<narrow> narrow_; // the tuples while count_ < 2^32 ...
+    small_array<wide> wide_;     // ... and after
+    ckms_mode mode_;
+};
+
+} // namespace gantry::sketch::detail
