@@ -29,9 +29,9 @@ void prng_next(benchmark::State& state) {
     benchmark::DoNotOptimize(sum);
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(prng_next<gantry::prng>)->Name("prng_next/gantry")->UseRealTime();
-BENCHMARK(prng_next<std::mt19937_64>)->Name("prng_next/std_mt19937_64")->UseRealTime();
-BENCHMARK(prng_next<std::minstd_rand>)->Name("prng_next/std_minstd_rand")->UseRealTime();
+BENCHMARK(prng_next<gantry::prng>)->Name("prng_next/gantry/bits:64")->UseRealTime();
+BENCHMARK(prng_next<std::mt19937_64>)->Name("prng_next/std_mt19937_64/bits:64")->UseRealTime();
+BENCHMARK(prng_next<std::minstd_rand>)->Name("prng_next/std_minstd_rand/bits:31")->UseRealTime();
 
 void prng_below_gantry(benchmark::State& state) {
     gantry::prng random(42);
@@ -93,9 +93,9 @@ void fence_heavy_busy(benchmark::State& state) {
     fence_heavy(state);
     stop.store(true, std::memory_order_relaxed); // relaxed: stale-ok
 }
-BENCHMARK(fence_light)->Name("fence_frequent_side/gantry_light")->UseRealTime();
-BENCHMARK(fence_std)->Name("fence_frequent_side/std_seq_cst")->UseRealTime();
-BENCHMARK(fence_none)->Name("fence_frequent_side/none")->UseRealTime();
+BENCHMARK(fence_light)->Name("fence_frequent_side/gantry_light/threads:1")->UseRealTime();
+BENCHMARK(fence_std)->Name("fence_frequent_side/std_seq_cst/threads:1")->UseRealTime();
+BENCHMARK(fence_none)->Name("fence_frequent_side/none/threads:1")->UseRealTime();
 BENCHMARK(fence_heavy)->Name("fence_rare_side/gantry_heavy/busy:0")->UseRealTime();
 BENCHMARK(fence_heavy_busy)->Name("fence_rare_side/gantry_heavy/busy:1")->UseRealTime();
 
@@ -111,8 +111,8 @@ void wait_changed(benchmark::State& state) {
         benchmark::DoNotOptimize(gantry::wait_on(word, 1));
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(wake_nobody)->Name("wake_nobody/gantry")->UseRealTime();
-BENCHMARK(wait_changed)->Name("wait_changed/gantry")->UseRealTime();
+BENCHMARK(wake_nobody)->Name("wake/gantry/sleepers:0")->UseRealTime();
+BENCHMARK(wait_changed)->Name("wait_changed/gantry/threads:1")->UseRealTime();
 
 // The same with a mutex, a condition variable and a bool.
 class std_parker {
@@ -156,8 +156,8 @@ void round_trip(benchmark::State& state) {
     there.unpark();
     state.SetItemsProcessed(state.iterations());
 }
-BENCHMARK(round_trip<gantry::parker>)->Name("park_round_trip/gantry")->UseRealTime();
-BENCHMARK(round_trip<std_parker>)->Name("park_round_trip/std_condition_variable")->UseRealTime();
+BENCHMARK(round_trip<gantry::parker>)->Name("park_round_trip/gantry/threads:2")->UseRealTime();
+BENCHMARK(round_trip<std_parker>)->Name("park_round_trip/std_condition_variable/threads:2")->UseRealTime();
 
 } // namespace
 

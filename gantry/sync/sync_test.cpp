@@ -50,11 +50,12 @@ TEST(mutex, try_lock) {
 
 // The sample of the header; the standard's lock types work, with two mutexes and with deadlines too.
 TEST(mutex, standard_locks) {
-    gantry::sync::mutex m;
     {
+        gantry::sync::mutex m;
         std::scoped_lock lock(m);
         std::jthread([&] { EXPECT_FALSE(m.try_lock()); }).join();
     }
+    mutex m;
     const std::scoped_lock both(m, global);
     mutex other;
     std::unique_lock lock(other, std::defer_lock);
