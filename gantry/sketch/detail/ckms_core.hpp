@@ -179,6 +179,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    [[nodiscard]] bool buffered() const noexcept { return !buffer_.empty() || !heavy_.empty(); }
     // Tuples after the last flush; what lies in the buffers is not among them.
     [[nodiscard]] std::size_t tuples() const noexcept { return narrow_.size() + wide_.size(); }
     [[nodiscard]] std::size_t heap_bytes() const noexcept {
@@ -204,7 +205,8 @@ public:
             tuples.grow(size);
             tuples.clear();
             for (std::size_t i = 0; i < size; ++i) {
-                tuples.push_back_unchecked(read(i));
+                const wide t = read(i);
+                tuples.push_back_unchecked({t.key(), t.weight, t.hidden, t.delta});
             }
         };
         if (count > UINT32_MAX) {
@@ -432,10 +434,10 @@ private:
             }
             narrow_.release();
         }
-        if (wide_.empty()) {
-            combine(narrow_, from, size, n, limits);
-        } else {
+        if (n > UINT32_MAX) {
             combine(wide_, from, size, n, limits);
+        } else {
+            combine(narrow_, from, size, n, limits);
         }
     }
 
