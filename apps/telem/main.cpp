@@ -50,7 +50,8 @@ std::optional<telem::config> load(const std::string& file, spdlog::logger& log) 
     auto read = telem::read_config(*text);
     if (!read) {
         for (const telem::problem& one : read.error()) {
-            log.error("{}:{}:{}: {}", file, one.at.line, one.at.column, one.what);
+            // Without a prefix, so that editors find the place.
+            fmt::print(stderr, "{}:{}:{}: {}\n", file, one.at.line, one.at.column, one.what);
         }
         return std::nullopt;
     }

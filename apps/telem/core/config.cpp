@@ -70,15 +70,17 @@ public:
         if (problems_.empty()) {
             return std::move(made_);
         }
-        std::ranges::stable_sort(problems_, {},
-                                 [](const problem& one) { return std::pair(one.at.line, one.at.column); });
-        return std::unexpected(std::move(problems_));
+        std::vector<problem> in_order;
+        for (auto& [where, what] : problems_) {
+            in_order.push_back({{where.first, where.second}, std::move(what)});
+        }
+        return std::unexpected(std::move(in_order));
     }
 
 private:
     template<class... Args>
     void complain(place where, fmt::format_string<Args...> text, Args&&... args) {
-        problems_.push_back({where, fmt::format(text, std::forward<Args>(args)...)});
+        problems_.emplace(std::pair(where.line, where.column), fmt::format(text, std::forward<Args>(args)...));
     }
 
     static std::string shown_reason(std::string_view description) {
@@ -102,8 +104,8 @@ private:
             }
         }
         // The order of the file is the order in which nodes start and are reported.
-        std::ranges::stable_sort(made_.nodes, {},
-                                 [](const node_config& one) { return std::pair(one.at.line, one.at.column); });
+        std::ranges::sort(made_.nodes, {},
+                          [](const node_config& one) { return std::pair(one.at.line, one.at.column); });
         if (made_.nodes.size() > nodes_max) {
             complain({1, 1}, "{} nodes; expected at most {}", made_.nodes.size(), nodes_max);
         } else if (std::ranges::none_of(made_.nodes, [](const node_config& one) {
@@ -417,7 +419,8 @@ private:
     }
 
     config made_;
-    std::vector<problem> problems_;
+    // In the order of the file; those of one place in the order in which they were found.
+    std::multimap<std::pair<std::uint32_t, std::uint32_t>, std::string> problems_;
     std::vector<bool> fed_;
 };
 

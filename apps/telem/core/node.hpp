@@ -57,7 +57,6 @@ public:
     }
     void used(std::size_t n) {
         points_.fill().used(n);
-        sent_.add(n);
         if (points_.fill().room().empty()) {
             flush();
         }
@@ -76,7 +75,8 @@ public:
     // Lets go of the receivers: their channels close when all senders have.
     void close() { arrows_.clear(); }
 
-    [[nodiscard]] std::uint64_t sent() const noexcept { return sent_.get(); }
+    // Events that went out so far; only for the stage's own thread.
+    [[nodiscard]] std::uint64_t events() const noexcept { return events_; }
     // Points that no receiver took any more because it had failed.
     [[nodiscard]] std::uint64_t lost() const noexcept { return lost_.get(); }
 
@@ -92,7 +92,7 @@ private:
     const schema* rows_meaning_ = nullptr;
     std::chrono::milliseconds rows_time_{0};
     std::deque<std::pair<std::size_t, event>> pending_;
-    counter sent_;
+    std::uint64_t events_ = 0;
     counter lost_;
 };
 

@@ -18,7 +18,7 @@ void source::request_stop() {
     socket_->wake();
 }
 
-progress source::step() {
+progress source::advance() {
     if (!out().deliver()) {
         return progress::blocked;
     }
@@ -50,6 +50,9 @@ progress source::step() {
     if (refusing_ && got->datagrams.empty()) {
         finish();
         return progress::worked;
+    }
+    if (!waits() && !out().deliver()) {
+        return progress::blocked;
     }
     return got->datagrams.empty() && !wait ? progress::idle : progress::worked;
 }

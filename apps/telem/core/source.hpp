@@ -31,7 +31,6 @@ public:
     // Fetch what the kernel holds, nothing newer, then end.
     void request_stop();
 
-    [[nodiscard]] progress step() override;
     void abandon() override;
     [[nodiscard]] std::vector<figure> figures() const override;
 
@@ -45,6 +44,7 @@ public:
     [[nodiscard]] std::uint64_t dropped() const noexcept { return dropped_.get(); }
 
 private:
+    [[nodiscard]] progress advance() override;
     void beat(std::chrono::nanoseconds now);
     void decode(std::string_view datagram);
     void finish();

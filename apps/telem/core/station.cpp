@@ -52,6 +52,7 @@ void outbox::send(const pulse& beat) {
 
 void outbox::send_to(std::size_t which, event what) {
     if (waits_) {
+        ++events_;
         if (auto pushed = arrows_[which].to.push(std::move(what)); !pushed) {
             count_lost(pushed.error().value);
         }
@@ -71,6 +72,7 @@ bool outbox::deliver() {
             }
             count_lost(pushed.error().value);
         }
+        ++events_;
         pending_.pop_front();
     }
     return true;
@@ -94,7 +96,7 @@ outbox::arrow station::enter() {
     return {*entrance_, static_cast<std::uint32_t>(arrows_.size() - 1)};
 }
 
-progress station::step() {
+progress station::advance() {
     if (finished_) {
         return out().deliver() ? progress::done : progress::blocked;
     }

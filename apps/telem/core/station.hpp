@@ -28,7 +28,12 @@ public:
     stage(const stage&) = delete;
     stage& operator=(const stage&) = delete;
 
-    [[nodiscard]] virtual progress step() = 0;
+    // Advances a little. Without waiting: worked when anything changed, here or for a neighbour; else why nothing did.
+    [[nodiscard]] progress step() {
+        const std::uint64_t before = out_.events();
+        const progress made = advance();
+        return out_.events() != before ? progress::worked : made;
+    }
     // Ends a stage that failed: its channels close, so that neither neighbour waits for it.
     virtual void abandon() = 0;
     [[nodiscard]] virtual std::vector<figure> figures() const = 0;
@@ -40,6 +45,8 @@ public:
     [[nodiscard]] bool waits() const noexcept { return waits_; }
 
 private:
+    [[nodiscard]] virtual progress advance() = 0;
+
     const std::string name_;
     const std::string kind_;
     const bool waits_;
@@ -56,13 +63,13 @@ public:
     // No more arrows will enter: the channel can close when they have.
     void seal() { entrance_.reset(); }
 
-    [[nodiscard]] progress step() override;
     void abandon() override;
     [[nodiscard]] std::vector<figure> figures() const override;
     // Pulses acted on, the last one included.
     [[nodiscard]] std::uint64_t pulses() const noexcept { return pulses_.get(); }
 
 private:
+    [[nodiscard]] progress advance() override;
     // True when that was the last pulse.
     [[nodiscard]] bool on(pulse beat);
 
