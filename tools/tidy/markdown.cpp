@@ -212,12 +212,14 @@ void check_examples(const tree& all, reporter& report) {
         const std::string stem(stem_of(example.path()));
         const bool mentioned = std::ranges::any_of(all.files(), [&](const source& page) {
             return page.is_markdown() && (find_word(page.text(), stem + ".cpp") != std::string_view::npos ||
+                                          page.text().find("`" + stem + "`") != std::string::npos ||
                                           find_word(page.text(), "bin/" + stem) != std::string_view::npos);
         });
         if (!mentioned) {
-            report(
-                example, 1,
-                fmt::format("example is mentioned nowhere; expected {}.cpp or bin/{} in a markdown page", stem, stem));
+            report(example, 1,
+                   fmt::format(
+                       "example is mentioned nowhere; expected {}.cpp, bin/{} or its name as `code` in a markdown page",
+                       stem, stem));
         }
     }
 }
