@@ -264,6 +264,8 @@ TEST(CkmsFormat, EachIllegalFieldIsNamed) {
     tuple(3, "invariant", [](raw_summary& s) { s.tuples[3].weight = 11; });
     // The first tuple hides nothing.
     tuple(0, "invariant", [](raw_summary& s) { s.tuples[0].hidden = 1, s.tuples[1].weight = 59; });
+    // Nor does any of the minimum hide further right.
+    tuple(0, "invariant", [](raw_summary& s) { s.tuples[0].delta = 1; });
     // Nothing lies right of the last; elsewhere no more than hides there.
     tuple(3, "invariant", [](raw_summary& s) { s.tuples[3].delta = 1; });
     tuple(2, "invariant", [](raw_summary& s) { s.tuples[2].delta = 11; });
