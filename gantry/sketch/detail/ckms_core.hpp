@@ -241,10 +241,10 @@ private:
                 weight > merged_ - left - hidden || (last && hidden + weight != merged_ - left)) {
                 return i;
             }
-            // The first is the minimum; what hides to the right of a tuple hides in the tuples there.
+            // The first is the minimum, all of it; what hides to the right of a tuple hides in the tuples there.
             const std::uint64_t before = left + hidden;
             const std::uint64_t rest = merged_ - before - weight;
-            if ((i == 0 && hidden != 0) || delta > rest ||
+            if ((i == 0 && (hidden != 0 || delta != 0)) || delta > rest ||
                 delta > (last ? 0 : std::uint64_t{tuples[i + 1].hidden} + tuples[i + 1].delta)) {
                 return i;
             }
