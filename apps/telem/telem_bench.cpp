@@ -6,7 +6,13 @@
 // one in a hundred? Then, with a fresh server, the measurement at that rate. Peers take the same flood: a child that
 // only receives and counts lines (the floor that the kernel sets), and collectd where it is installed.
 //
+// Beside it, what a point costs in telem's own code: decode (bytes to name and value) and intern (name to number), each
+// with the plain way to do it as the baseline.
+//
 // Usage: bench_telem [--json] [google benchmark options]
+#include <apps/telem/core/line.hpp>
+#include <apps/telem/core/names.hpp>
+
 #include <arpa/inet.h>
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -23,6 +29,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -37,6 +44,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <unordered_map>
 #include <vector>
 
 namespace {
@@ -462,6 +470,88 @@ void flood_recvmmsg(benchmark::State& state, std::size_t lines) {
     }
 }
 
+// Runs one(datagram) -> sum of the values over the datagrams; the sums must come out right.
+template<class One>
+void over_datagrams(benchmark::State& state, std::size_t lines, One&& one) {
+    const std::vector<std::string> datagrams = make_datagrams(lines, spelling::telem);
+    std::uint64_t wanted = 0;
+    for (const std::string& each : datagrams) {
+        std::istringstream text(each);
+        std::string name;
+        for (std::uint64_t value = 0; text >> name >> value;) {
+            wanted += value;
+        }
+    }
+    for ([[maybe_unused]] auto _ : state) {
+        std::uint64_t sum = 0;
+        for (const std::string& each : datagrams) {
+            sum += one(each);
+        }
+        if (sum != wanted) {
+            state.SkipWithError("wrong sum of values");
+        }
+    }
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(datagrams.size() * lines));
+}
+
+void decode_gantry(benchmark::State& state, std::size_t lines) {
+    over_datagrams(state, lines, [](std::string_view datagram) {
+        std::uint64_t sum = 0;
+        telem::decode_lines(datagram, [&](std::string_view, std::uint32_t value) { sum += value; });
+        return sum;
+    });
+}
+
+// What one would write first: find the line end, find the blank, std::from_chars. It checks no name.
+void decode_std(benchmark::State& state, std::size_t lines) {
+    over_datagrams(state, lines, [](std::string_view datagram) {
+        std::uint64_t sum = 0;
+        while (!datagram.empty()) {
+            const std::string_view line = datagram.substr(0, datagram.find('\n'));
+            datagram.remove_prefix(std::min(line.size() + 1, datagram.size()));
+            const std::size_t blank = line.find(' ');
+            std::uint32_t value = 0;
+            std::from_chars(line.data() + blank + 1, line.data() + line.size(), value);
+            sum += value;
+        }
+        return sum;
+    });
+}
+
+void intern_gantry(benchmark::State& state, std::size_t lines) {
+    telem::name_table table({.bytes_max = 64U << 20U, .secret = telem::name_secret::draw()});
+    telem::name_index index(table);
+    over_datagrams(state, lines, [&](std::string_view datagram) {
+        std::uint64_t sum = 0;
+        telem::decode_lines(datagram,
+                            [&](std::string_view name, std::uint32_t value) { sum += index.intern(name) ? value : 0; });
+        return sum;
+    });
+    if (table.count() != names) {
+        state.SkipWithError("wrong number of names");
+    }
+}
+
+void intern_std(benchmark::State& state, std::size_t lines) {
+    struct hasher : std::hash<std::string_view> {
+        using is_transparent = void;
+    };
+    std::unordered_map<std::string, std::uint32_t, hasher, std::equal_to<>> table;
+    over_datagrams(state, lines, [&](std::string_view datagram) {
+        std::uint64_t sum = 0;
+        telem::decode_lines(datagram, [&](std::string_view name, std::uint32_t value) {
+            if (table.find(name) == table.end()) {
+                table.emplace(name, static_cast<std::uint32_t>(table.size()));
+            }
+            sum += value;
+        });
+        return sum;
+    });
+    if (table.size() != names) {
+        state.SkipWithError("wrong number of names");
+    }
+}
+
 void print_json(std::size_t lines) {
     const measured got = measure_telem(lines);
     const nlohmann::ordered_json line{{"lines_per_datagram", lines},
@@ -507,6 +597,13 @@ int main(int argc, char** argv) {
         add("gantry", flood_telem);
         add("recvmmsg_only", flood_recvmmsg);
     }
+    const auto add = [](const char* name, auto run) {
+        benchmark::RegisterBenchmark(name, run, std::size_t{8})->UseRealTime();
+    };
+    add("decode/gantry/lines:8", decode_gantry);
+    add("decode/std_find_from_chars/lines:8", decode_std);
+    add("decode_and_intern/gantry/lines:8", intern_gantry);
+    add("decode_and_intern/std_unordered_map/lines:8", intern_std);
     int count = static_cast<int>(rest.size());
     benchmark::Initialize(&count, rest.data());
     if (benchmark::ReportUnrecognizedArguments(count, rest.data())) {
