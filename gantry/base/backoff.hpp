@@ -7,7 +7,7 @@
 // Do not use it when the wait may be long -> stop at exhausted() and park (base/wait.hpp).
 //
 //     gantry::backoff backoff;
-//     while (!flag.load(std::memory_order_acquire))
+//     while (!flag.load(std::memory_order_acquire)) // order: flag.r
 //         backoff.pause();
 //
 // The first rounds execute 1, 2, 4, ... pause instructions; later rounds yield the CPU to the scheduler. Where the

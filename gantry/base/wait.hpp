@@ -8,7 +8,7 @@
 // and the tests have one place to take over.
 // Do not use it when a lock or a channel says what you mean -> sync/mutex.hpp, channel/channel.hpp.
 //
-//     while (word.load(std::memory_order_acquire) == 0)
+//     while (word.load(std::memory_order_acquire) == 0) // order: word.r
 //         gantry::wait_on(word, 0);
 //
 // wait_on() compares and falls asleep in one step with respect to wake_*(): a thread that changes the word and then

@@ -8,9 +8,9 @@
 // Do not use it when the threads only share state -> sync/mutex.hpp; when one thread only signals -> base/wait.hpp.
 //
 //     auto [tx, rx] = gantry::channel::bounded<std::string>(16);
-//     std::jthread worker([tx = std::move(tx)] {
+//     std::jthread worker([to = std::move(tx)] {
 //         for (const char* word : {"to", "be"})
-//             if (!tx.push(word))
+//             if (!to.push(word))
 //                 return; // the receiver is gone
 //     });
 //     for (std::string& word : rx) // until every sender is gone and everything is out
@@ -55,26 +55,27 @@
 
 namespace gantry::channel {
 
+// What a channel can carry. T may be incomplete where only its handles are named: messages may hold channels.
 template<class T>
 concept element = std::is_object_v<T> && !std::is_const_v<T> && std::move_constructible<T> && !std::is_array_v<T>;
 
-template<element T>
+template<class T>
 class sender;
-template<element T>
+template<class T>
 class receiver;
-template<element T>
+template<class T>
 struct ends;
 
 // A channel for `capacity` elements, at least one.
-template<element T>
+template<class T>
 [[nodiscard]] ends<T> bounded(std::size_t capacity);
 
 // A channel without a limit: a push never waits and is never refused as full.
-template<element T>
+template<class T>
 [[nodiscard]] ends<T> unbounded();
 
 // What both kinds of handle can tell.
-template<element T>
+template<class T>
 class handle {
 public:
     // Nothing goes in any more; what is in comes out. Any handle may close, any number of times.
@@ -99,7 +100,7 @@ protected:
     handle(handle&& other) noexcept : core_(std::exchange(other.core_, nullptr)) {}
 
     // A handle that was moved from can only be assigned to and destroyed.
-    [[nodiscard]] detail::core<T>& core() const noexcept {
+    [[nodiscard]] detail::core<T>& core() const {
         GANTRY_ASSERT(core_ != nullptr);
         return *core_;
     }
@@ -107,7 +108,7 @@ protected:
     detail::core<T>* core_;
 };
 
-template<element T>
+template<class T>
 class [[nodiscard]] sender : public handle<T> {
 public:
     sender(const sender& other) noexcept : handle<T>(other) {
@@ -182,7 +183,7 @@ private:
     using handle<T>::handle;
 };
 
-template<element T>
+template<class T>
 class [[nodiscard]] receiver : public handle<T> {
 public:
     class iterator;
@@ -260,7 +261,7 @@ private:
 };
 
 // Holds the element it stands on; the receiver must outlive it and stay where it is.
-template<element T>
+template<class T>
 class receiver<T>::iterator {
 public:
     using value_type = T;
@@ -306,21 +307,23 @@ private:
 };
 
 // The two ends of a new channel: auto [tx, rx] = channel::bounded<T>(n);
-template<element T>
+template<class T>
 struct ends {
     sender<T> tx;
     receiver<T> rx;
 };
 
-template<element T>
+template<class T>
 ends<T> bounded(std::size_t capacity) {
+    static_assert(element<T>);
     GANTRY_ASSERT(capacity >= 1);
     auto* const core = new detail::core<T>(capacity);
     return {sender<T>(core), receiver<T>(core)};
 }
 
-template<element T>
+template<class T>
 ends<T> unbounded() {
+    static_assert(element<T>);
     auto* const core = new detail::core<T>(std::nullopt);
     return {sender<T>(core), receiver<T>(core)};
 }

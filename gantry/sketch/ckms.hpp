@@ -8,7 +8,7 @@
 // on the rank.
 //
 //     gantry::sketch::ckms<std::uint32_t> latencies{{.mode = gantry::sketch::ckms_mode::high_biased, .epsilon = 0.01}};
-//     for (std::uint32_t ms : {12, 15, 11, 90, 14}) {
+//     for (std::uint32_t ms : {12U, 15U, 11U, 90U, 14U}) {
 //         latencies.insert(ms);
 //     }
 //     if (const auto p99 = latencies.query(0.99)) {
@@ -33,7 +33,9 @@
 // 2005) and "Space- and Time-Efficient Deterministic Algorithms for Biased Quantiles over Data Streams" (PODS 2006), on
 // Greenwald and Khanna 2001. CKMS.md says where we differ, with proofs.
 
+#include <gantry/base/assert.hpp>
 #include <gantry/sketch/detail/ckms_core.hpp>
+#include <gantry/sketch/detail/ckms_format.hpp>
 #include <gantry/sketch/detail/ordered_key.hpp>
 #include <gantry/sketch/detail/running_sum.hpp>
 
@@ -42,7 +44,9 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <limits>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
@@ -111,9 +115,7 @@ public:
     using sum_type = typename detail::running_sum<T>::value_type;
 
     // Requires options.fault() == nullptr.
-    explicit ckms(const ckms_options& options = {})
-        : core_(options.mode, options.mode == ckms_mode::targeted ? options.targets.data() : single(options.epsilon),
-                options.mode == ckms_mode::targeted ? options.targets.size() : 1, options.tuples_max) {}
+    explicit ckms(const ckms_options& options = {}) : core_(make_core(options)) {}
 
     // False, with nothing changed but nan_count(): the value is NaN, or the count is full. May be ignored.
     bool insert(T value) {
@@ -208,15 +210,176 @@ public:
     // All memory held: the object and its heap blocks with their spare capacity.
     [[nodiscard]] std::size_t bytes() const noexcept { return sizeof(*this) + core_.heap_bytes(); }
 
-    // Whether the summary obeys its invariant: always, unless memory was corrupted. O(tuples()).
-    [[nodiscard]] bool valid() const { return core_.valid(); }
+    // Whether the tuples obey their invariant: always, unless memory was corrupted. O(tuples()).
+    [[nodiscard]] bool valid() const { return core_.first_fault() == core_.tuples(); }
+
+    // The sketch as bytes (docs/formats/ckms.md), buffered elements included.
+    [[nodiscard]] std::vector<std::byte> serialise() const {
+        if (core_.buffered()) {
+            ckms flushed(*this);
+            flushed.flush();
+            return flushed.serialise();
+        }
+        detail::byte_writer out;
+        out.fixed(magic);
+        out.fixed(version);
+        out.fixed(element);
+        out.fixed(static_cast<std::uint8_t>(mode()));
+        out.fixed(std::uint8_t{0});
+        out.varint(core_.tuples_max());
+        out.number(core_.scale());
+        if (mode() == ckms_mode::targeted) {
+            out.varint(core_.targets().size());
+            for (const ckms_target& t : core_.targets()) {
+                out.number(t.quantile);
+                out.number(t.epsilon);
+            }
+        } else {
+            out.number(core_.epsilon());
+        }
+        out.varint(count());
+        out.varint(nans_);
+        out.fixed(sum_.word(0));
+        out.fixed(sum_.word(1));
+        out.varint(tuples());
+        core_.with_tuples([&](const auto& all) {
+            for (const auto& t : all) {
+                out.fixed(std::bit_cast<value_bits>(detail::from_key<T>(t.key())));
+                out.varint(t.weight);
+                out.varint(t.hidden);
+                out.varint(t.delta);
+            }
+        });
+        return std::move(out).take();
+    }
+
+    // The sketch that serialise() made these bytes from; or what is wrong with them. Safe on any input.
+    [[nodiscard]] static std::expected<ckms, ckms_read_error> deserialise(std::span<const std::byte> bytes) {
+        detail::byte_reader in(bytes);
+        const auto refused = [&] {
+            return std::unexpected(in.error());
+        };
+        in.require(in.fixed<std::uint32_t>("the magic bytes GCKM") == magic, "the magic bytes GCKM");
+        in.require(in.fixed<std::uint8_t>("version 1") == version, "version 1");
+        in.require(in.fixed<std::uint8_t>("this element type") == element, "this element type");
+        const auto mode = in.fixed<std::uint8_t>("a mode from 0 to 3");
+        in.require(mode <= 3, "a mode from 0 to 3");
+        in.require(in.fixed<std::uint8_t>("a zero byte") == 0, "a zero byte");
+        ckms_options options{.mode = static_cast<ckms_mode>(mode & 3)};
+        const std::size_t options_begin = in.offset();
+        const std::uint64_t tuples_max = in.varint("a cap on tuples");
+        in.require(tuples_max <= UINT32_MAX, "a cap on tuples below 2^32");
+        options.tuples_max = static_cast<std::size_t>(tuples_max);
+        const double scale = in.number("a scale");
+        in.require(scale >= 1 && scale <= 0x1p64, "a scale of at least 1");
+        if (options.mode == ckms_mode::targeted) {
+            const std::uint64_t size = in.varint("1 to 32 targets");
+            in.require(size >= 1 && size <= detail::ckms_targets_max, "1 to 32 targets");
+            for (std::uint64_t i = 0; in.ok() && i < size; ++i) {
+                const double quantile = in.number("a quantile");
+                options.targets.push_back({.quantile = quantile, .epsilon = in.number("an epsilon")});
+            }
+        } else {
+            options.epsilon = in.number("an epsilon");
+        }
+        if (in.ok() && options.fault() != nullptr) {
+            in.fail(options_begin, options.fault());
+        }
+        if (!in.ok()) {
+            return refused();
+        }
+
+        ckms result(options);
+        const std::uint64_t count = in.varint("a count");
+        result.nans_ = in.varint("a count of NaNs");
+        const std::size_t sum_begin = in.offset();
+        const auto sum_low = in.fixed<std::uint64_t>("a sum");
+        const auto sum_high = in.fixed<std::uint64_t>("a sum");
+        result.sum_ = detail::running_sum<T>::from_words(sum_low, sum_high);
+        const std::uint64_t size = in.varint("a number of tuples");
+        in.require(size <= in.left() / tuple_bytes_min, "no more tuples than the bytes that follow can hold");
+        in.require(options.tuples_max == 0 || size <= options.tuples_max, "no more tuples than the cap");
+        in.require((size == 0) == (count == 0), "tuples if and only if there are elements");
+        if (!in.ok()) {
+            return refused();
+        }
+
+        const std::size_t tuples_begin = in.offset();
+        // Narrow tuples cannot hold more; what exceeds the count is refused here, before it would be cut off.
+        const auto read = [&](std::size_t) {
+            const T value = std::bit_cast<T>(in.fixed<value_bits>("a value"));
+            if constexpr (std::floating_point<T>) {
+                in.require(value == value, "a value that is not NaN");
+                in.require(value != 0 || !std::signbit(value), "+0.0 for zero");
+            }
+            const std::uint64_t weight = in.varint("a weight");
+            in.require(weight >= 1 && weight <= count, "a weight from 1 to the count");
+            const std::uint64_t hidden = in.varint("a hidden count");
+            in.require(hidden <= count, "a hidden count of at most the count");
+            const std::uint64_t delta = in.varint("a delta");
+            in.require(delta <= count, "a delta of at most the count");
+            return typename core::wide(detail::to_key(in.ok() ? value : T{}), weight, hidden, delta);
+        };
+        result.core_.assign(count, scale, static_cast<std::size_t>(size), read);
+        if (in.ok() && in.left() != 0) {
+            in.fail(in.offset(), "the end");
+        }
+        if (const std::size_t fault = result.core_.first_fault(); in.ok() && fault != size) {
+            // Where the faulty tuple begins: read up to it once more.
+            detail::byte_reader again(bytes.subspan(tuples_begin));
+            for (std::size_t i = 0; i < fault; ++i) {
+                again.fixed<value_bits>("");
+                for (int field = 0; field < 3; ++field) {
+                    again.varint("");
+                }
+            }
+            in.fail(tuples_begin + again.offset(), "a tuple that keeps order, count and invariant");
+        }
+        if constexpr (std::integral<T>) {
+            if (in.ok() && !result.sum_is_possible()) {
+                in.fail(sum_begin, "a sum between count times least and count times greatest value");
+            }
+        } else {
+            static_cast<void>(sum_begin);
+        }
+        if (!in.ok()) {
+            return refused();
+        }
+        return result;
+    }
 
 private:
-    struct single {
-        explicit single(double e) : target{0, e} {}
-        operator const ckms_target*() const noexcept { return &target; }
-        ckms_target target;
-    };
+    using key = detail::ordered_key<T>;
+    using core = detail::ckms_core<key>;
+
+    static constexpr std::uint32_t magic = 0x4D4B'4347; // "GCKM"
+    static constexpr std::uint8_t version = 1;
+    static constexpr std::uint8_t element = static_cast<std::uint8_t>((std::floating_point<T>    ? 0x20
+                                                                       : std::signed_integral<T> ? 0x10
+                                                                                                 : 0x00) +
+                                                                      sizeof(T));
+    using value_bits =
+        std::conditional_t<sizeof(T) == 1, std::uint8_t,
+                           std::conditional_t<sizeof(T) == 2, std::uint16_t,
+                                              std::conditional_t<sizeof(T) == 4, std::uint32_t, std::uint64_t>>>;
+
+    static core make_core(const ckms_options& options) {
+        GANTRY_ASSERT(options.fault() == nullptr);
+        const ckms_target only{.quantile = 0, .epsilon = options.epsilon};
+        const bool targeted = options.mode == ckms_mode::targeted;
+        return core(options.mode, targeted ? options.targets.data() : &only, targeted ? options.targets.size() : 1,
+                    options.tuples_max);
+    }
+
+    static constexpr std::size_t tuple_bytes_min = sizeof(T) + 3;
+
+    [[nodiscard]] bool sum_is_possible() const {
+        if (empty()) {
+            return sum() == 0;
+        }
+        const auto n = static_cast<sum_type>(count());
+        return sum() >= static_cast<sum_type>(*min()) * n && sum() <= static_cast<sum_type>(*max()) * n;
+    }
 
     [[nodiscard]] bool refused(T value, std::uint64_t weight) noexcept {
         if constexpr (std::floating_point<T>) {
@@ -228,7 +391,7 @@ private:
         return weight > UINT64_MAX - count();
     }
 
-    detail::ckms_core<detail::ordered_key<T>> core_;
+    core core_;
     detail::running_sum<T> sum_;
     std::uint64_t nans_ = 0;
 };

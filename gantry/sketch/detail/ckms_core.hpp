@@ -22,6 +22,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
+#include <limits>
 #include <optional>
 
 namespace gantry::sketch::detail {
@@ -83,6 +84,7 @@ public:
     static constexpr std::size_t buffer_small = 64;
     static constexpr std::size_t buffer_max = 512;
     static constexpr std::size_t heavy_max = 64;
+    static constexpr std::size_t pending_max = buffer_max + heavy_max;
 
     ckms_core(ckms_mode mode, const ckms_target* targets, std::size_t size, std::size_t tuples_max)
         : tuples_max_(tuples_max), mode_(mode) {
@@ -119,7 +121,9 @@ public:
             return;
         }
         with_pending([&](const exact* pending, std::size_t size) {
-            combine(pending, size, count_);
+            fill_limits limits;
+            with_tuples([&](const auto& tuples) { limits.set(tuples, merged_, pending, size); });
+            combine(pending, size, count_, limits);
             buffer_.clear();
             heavy_.clear();
             merged_ = count_;
@@ -146,7 +150,7 @@ public:
         scale_ = scale;
         try {
             other.with_tuples(
-                [&](const auto& tuples) { combine(tuples.data(), tuples.size(), count_ + other.count_); });
+                [&](const auto& tuples) { combine(tuples.data(), tuples.size(), count_ + other.count_, {}); });
         } catch (...) {
             targets_[0] = target_before;
             scale_ = scale_before;
@@ -175,6 +179,7 @@ public:
     }
 
     [[nodiscard]] std::uint64_t count() const noexcept { return count_; }
+    [[nodiscard]] bool buffered() const noexcept { return !buffer_.empty() || !heavy_.empty(); }
     // Tuples after the last flush; what lies in the buffers is not among them.
     [[nodiscard]] std::size_t tuples() const noexcept { return narrow_.size() + wide_.size(); }
     [[nodiscard]] std::size_t heap_bytes() const noexcept {
@@ -192,46 +197,64 @@ public:
         return wide_.empty() ? f(narrow_) : f(wide_);
     }
 
-    // Whether the tuples obey every rule of CKMS.md, as they must after each flush.
-    [[nodiscard]] bool valid() const {
-        return with_tuples([&](const auto& tuples) { return valid(tuples.data(), tuples.size()); });
+    // Takes over tuples from outside, in place of those held: `read(i)` makes the i-th of `size`, which hold `count`
+    // elements; rejects nothing, first_fault() is for that. Requires nothing buffered.
+    template<class Read>
+    void assign(std::uint64_t count, double scale, std::size_t size, Read&& read) {
+        const auto fill = [&](auto& tuples) {
+            tuples.grow(size);
+            tuples.clear();
+            for (std::size_t i = 0; i < size; ++i) {
+                const wide t = read(i);
+                tuples.push_back_unchecked({t.key(), t.weight, t.hidden, t.delta});
+            }
+        };
+        if (count > UINT32_MAX) {
+            fill(wide_);
+            narrow_.release();
+        } else {
+            fill(narrow_);
+            wide_.release();
+        }
+        count_ = count;
+        merged_ = count;
+        scale_ = scale;
     }
 
-    template<class Tuple>
-    [[nodiscard]] bool valid(const Tuple* tuples, std::size_t size) const {
-        const ckms_allowance allowance = allow(merged_);
-        std::uint64_t left = 0;
-        for (std::size_t i = 0; i < size; ++i) {
-            const Tuple& t = tuples[i];
-            const bool last = i + 1 == size;
-            if (i > 0 && tuples[i - 1].key() >= t.key()) {
-                return false;
-            }
-            const std::uint64_t weight = t.weight;
-            const std::uint64_t hidden = t.hidden;
-            const std::uint64_t delta = t.delta;
-            if (weight == 0 || hidden > merged_ - left || weight > merged_ - left - hidden) {
-                return false;
-            }
-            // The first tuple is the minimum; what can hide to the right of a tuple hides in the tuples there.
-            const std::uint64_t before = left + hidden;
-            if ((i == 0 && hidden != 0) || delta > merged_ - before - weight) {
-                return false;
-            }
-            const std::uint64_t next = last ? 0 : std::uint64_t{tuples[i + 1].hidden} + tuples[i + 1].delta;
-            if (delta > next) {
-                return false;
-            }
-            if (hidden + 1 + delta > allowance.width_max(left, before + delta + 1)) {
-                return false;
-            }
-            left = before + weight;
-        }
-        return left == merged_;
+    // The first tuple that breaks a rule of CKMS.md, or tuples() if none does, as it must be after each flush.
+    [[nodiscard]] std::size_t first_fault() const {
+        return with_tuples([&](const auto& tuples) { return first_fault(tuples); });
     }
 
 private:
-    friend class ckms_core_access;
+    template<class Tuples>
+    [[nodiscard]] std::size_t first_fault(const Tuples& tuples) const {
+        const ckms_allowance allowance = allow(merged_);
+        std::uint64_t left = 0;
+        for (std::size_t i = 0; i < tuples.size(); ++i) {
+            const std::uint64_t weight = tuples[i].weight;
+            const std::uint64_t hidden = tuples[i].hidden;
+            const std::uint64_t delta = tuples[i].delta;
+            const bool last = i + 1 == tuples.size();
+            // Keys ascend, every tuple has a known copy, and all together hold as many elements as were inserted.
+            if ((i > 0 && tuples[i - 1].key() >= tuples[i].key()) || weight == 0 || hidden > merged_ - left ||
+                weight > merged_ - left - hidden || (last && hidden + weight != merged_ - left)) {
+                return i;
+            }
+            // The first is the minimum; what hides to the right of a tuple hides in the tuples there.
+            const std::uint64_t before = left + hidden;
+            const std::uint64_t rest = merged_ - before - weight;
+            if ((i == 0 && hidden != 0) || delta > rest ||
+                delta > (last ? 0 : std::uint64_t{tuples[i + 1].hidden} + tuples[i + 1].delta)) {
+                return i;
+            }
+            if (hidden + 1 + delta > allowance.width_max(left, before + delta + 1)) {
+                return i;
+            }
+            left = before + weight;
+        }
+        return tuples.size();
+    }
 
     [[nodiscard]] ckms_allowance allow(std::uint64_t n) const noexcept {
         return {mode_, targets_.data(), targets_.size(), scale_, n};
@@ -253,7 +276,7 @@ private:
     void with_pending(F&& f) const {
         std::array<Key, buffer_max> keys;
         std::array<Key, buffer_max> scratch;
-        std::array<exact, buffer_max + heavy_max> pending;
+        std::array<exact, pending_max> pending;
         std::copy(buffer_.begin(), buffer_.end(), keys.begin());
         sort_keys(keys.data(), buffer_.size(), scratch.data());
         std::size_t size = 0;
@@ -325,9 +348,85 @@ private:
         }
     }
 
+    // How full a tuple may be made, in 256ths of what the invariant allows, by how many pending elements lie left of
+    // it. A gap is filled only as far as the stream's past bears out: where elements now arrive far more densely than
+    // they used to, filled gaps would be the places of the next ones, which could then never be compressed
+    // (CKMS.md, "Hot places"). This is thrift only: the promise holds whatever the numbers are.
+    class fill_limits {
+    public:
+        static constexpr std::uint64_t full = 256;
+
+        [[nodiscard]] std::uint64_t at(std::size_t pending_left) const noexcept {
+            return pending_left < size_ ? limits_[pending_left] : full;
+        }
+
+        // `tuples` hold n elements.
+        template<class Tuples>
+        void set(const Tuples& tuples, std::uint64_t n, const exact* pending, std::size_t size) noexcept {
+            if (n == 0 || size < 2 * narrow_window) {
+                return;
+            }
+            // Where each pending element falls among the old ones, in a unit such that one arrival a unit is the
+            // past's density. Elements of one gap are spread evenly over it.
+            std::array<float, pending_max> place;
+            const auto unit = static_cast<float>(static_cast<double>(size) / static_cast<double>(n));
+            const auto end = static_cast<float>(size);
+            std::size_t placed = 0;
+            float gap_begin = 0;
+            const auto spread = [&](std::size_t upto, float gap_end) {
+                const float step = (gap_end - gap_begin) / static_cast<float>(upto - placed + 1);
+                for (; placed < upto; ++placed) {
+                    gap_begin += step;
+                    place[placed] = gap_begin;
+                }
+                gap_begin = gap_end;
+            };
+            std::uint64_t rank = 0;
+            for (const auto& t : tuples) {
+                rank += std::uint64_t{t.weight} + t.hidden;
+                const Key key = t.key();
+                std::size_t upto = placed;
+                while (upto < size && pending[upto].key() <= key) {
+                    ++upto;
+                }
+                spread(upto, unit * (static_cast<float>(rank) + static_cast<float>(t.delta) / 2));
+            }
+            spread(size, end);
+
+            // The density around each, against the past's: over few neighbours, to see small hot places, and over many,
+            // to see slight excess; each must exceed what chance brings about.
+            std::array<std::uint16_t, pending_max> around;
+            const auto share = [&](std::size_t i, std::size_t window, float tolerance) {
+                const std::size_t first = i > window ? i - window : 0;
+                const std::size_t last = std::min(size - 1, i + window);
+                return tolerance * (place[last] - place[first]) / static_cast<float>(last - first);
+            };
+            for (std::size_t i = 0; i < size; ++i) {
+                const float limit = std::min(share(i, narrow_window, 16), share(i, wide_window, 4));
+                around[i] = limit < 1 ? static_cast<std::uint16_t>(limit * full) : full;
+            }
+            // Between two of them: the lower limit, unless the stretch is so wide that it is a quiet place.
+            for (std::size_t i = 0; i <= size; ++i) {
+                const float width = (i < size ? place[i] : end) - (i > 0 ? place[i - 1] : 0);
+                const std::uint16_t left = i > 0 ? around[i - 1] : full;
+                const std::uint16_t right = i < size ? around[i] : full;
+                limits_[i] = width >= quiet_width ? static_cast<std::uint16_t>(full) : std::min(left, right);
+            }
+            size_ = size + 1;
+        }
+
+    private:
+        static constexpr std::size_t narrow_window = 4;
+        static constexpr std::size_t wide_window = 16;
+        static constexpr float quiet_width = 8;
+
+        std::size_t size_ = 0;
+        std::array<std::uint16_t, pending_max + 1> limits_;
+    };
+
     // Merges the summary `from` into the tuples and compresses, for n elements in all.
     template<class Source>
-    void combine(const Source* from, std::size_t size, std::uint64_t n) {
+    void combine(const Source* from, std::size_t size, std::uint64_t n, const fill_limits& limits) {
         if (wide_.empty() && n > UINT32_MAX) {
             wide_.grow(narrow_.size() + size);
             for (const narrow& t : narrow_) {
@@ -335,17 +434,18 @@ private:
             }
             narrow_.release();
         }
-        if (wide_.empty()) {
-            combine(narrow_, from, size, n);
+        if (n > UINT32_MAX) {
+            combine(wide_, from, size, n, limits);
         } else {
-            combine(wide_, from, size, n);
+            combine(narrow_, from, size, n, limits);
         }
     }
 
     // One pass from right to left, in place: the results fill the spare capacity from its end, and never overtake
     // what is still to be read.
     template<class Tuple, class Source>
-    void combine(small_array<Tuple>& tuples, const Source* from, std::size_t size, std::uint64_t n) {
+    void combine(small_array<Tuple>& tuples, const Source* from, std::size_t size, std::uint64_t n,
+                 const fill_limits& limits) {
         std::size_t a = tuples.size();
         std::size_t b = size;
         const std::size_t end = a + b;
@@ -365,8 +465,9 @@ private:
         std::uint64_t weight = 0;
         std::uint64_t hidden = 0;
         std::uint64_t delta = 0;
-        std::uint64_t before = n; // ranks left of its known copies
-        std::uint64_t room = 0;   // the most it may hide
+        std::uint64_t before = n;               // ranks left of its known copies
+        std::uint64_t room = 0;                 // the most it may hide
+        std::uint64_t fill = fill_limits::full; // where it began
         const auto start = [&](Key k, std::uint64_t w, std::uint64_t h, std::uint64_t d) {
             key = k;
             weight = w;
@@ -374,9 +475,14 @@ private:
             delta = d;
             before -= w;
             room = allowance.hidden_max(before, d);
+            fill = limits.at(b);
         };
         const auto next = [&](Key k, std::uint64_t w, std::uint64_t h, std::uint64_t d) {
-            if (hidden + w + h <= room && k != lowest) {
+            const std::uint64_t limit = std::min(fill, limits.at(b));
+            const bool fits = hidden + w + h <= room && k != lowest &&
+                              (limit == fill_limits::full || uint128{hidden + w + h + delta + 1} * fill_limits::full <=
+                                                                 uint128{room + delta + 1} * limit);
+            if (fits) {
                 hidden += w + h;
             } else {
                 out[--o] = Tuple(key, weight, hidden, delta);
@@ -416,16 +522,18 @@ private:
         tuples.resize_unchecked(end - o);
     }
 
-    // Raises epsilon by eighths until the tuples fit under the cap.
+    // Under the cap: by filling hot places too, else by raising epsilon by eighths until the tuples fit.
     void fit() {
-        if (tuples_max_ == 0) {
+        if (tuples_max_ == 0 || tuples() <= tuples_max_) {
             return;
         }
+        compress();
         while (tuples() > tuples_max_) {
             scale_ *= 1.125;
-            combine(static_cast<const exact*>(nullptr), 0, merged_);
+            compress();
         }
     }
+    void compress() { combine(static_cast<const exact*>(nullptr), 0, merged_, {}); }
 
     // Constant after construction, but for merge() (an epsilon) and fit() (the scale).
     small_array<ckms_target> targets_; // targeted mode: all of them; else one, for its epsilon
