@@ -277,6 +277,7 @@ private:
     std::string text_;
 };
 
+// volatile: set by the signal handler of the same thread
 volatile std::sig_atomic_t stop_counting = 0;
 
 // The floor: receives in the same batches, counts line ends, does nothing else.
