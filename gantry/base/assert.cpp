@@ -13,7 +13,7 @@ constinit std::atomic<assert_handler> installed{nullptr};
 } // namespace
 
 assert_handler set_assert_handler(assert_handler handler) noexcept {
-    return installed.exchange(handler, std::memory_order_acq_rel); // order: install.w, install.r
+    return installed.exchange(handler, std::memory_order_acq_rel); // order: install.rw
 }
 
 void assertion_failed(const char* expression, std::source_location where) {

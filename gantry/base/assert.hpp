@@ -19,9 +19,9 @@
 // Cost: one predictable branch a check. Failure: that is its subject. Lifetime: a handler must outlive its use.
 // Origin: the C assert; the replaceable handler as in Boost.Assert and Abseil.
 //
-// Ordering ledger, for assert.cpp
+// Ordering ledger (of assert.cpp)
 //   install : set_assert_handler, handler exchange (release)  ->  assertion_failed, handler load (acquire)
-//             and the next set_assert_handler (acquire)       carries: what the handler reads
+//             and the next set_assert_handler, handler exchange (acquire)   carries: what the handler reads
 
 #include <source_location>
 

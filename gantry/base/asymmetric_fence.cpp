@@ -41,7 +41,7 @@ asymmetric_fence_mode decide() noexcept {
     // the process before it said so.
     asymmetric_fence_mode seen = asymmetric_fence_mode::undecided;
     if (!asymmetric_fence_chosen.compare_exchange_strong(seen, mine, std::memory_order_relaxed,
-                                                         std::memory_order_relaxed)) // relaxed: stale-ok, stale-ok
+                                                         std::memory_order_relaxed)) // relaxed: stale-ok
         mine = seen;
     return mine;
 }
@@ -55,16 +55,16 @@ asymmetric_fence_mode asymmetric_fence_mode_in_force() noexcept {
 
 void detail::asymmetric_fence_light_slow() noexcept {
     static_cast<void>(asymmetric_fence_mode_in_force()); // so that the next one is light, if it can be
-    std::atomic_thread_fence(std::memory_order_seq_cst); // pairs with either kind of heavy
+    std::atomic_thread_fence(std::memory_order_seq_cst); // order: pair.w. Suits either kind of heavy.
 }
 
 void asymmetric_fence_heavy() noexcept {
     if (asymmetric_fence_mode_in_force() == asymmetric_fence_mode::fences) {
         // Every light fence is a seq_cst fence as well: no thread can have seen `membarrier`.
-        std::atomic_thread_fence(std::memory_order_seq_cst);
+        std::atomic_thread_fence(std::memory_order_seq_cst); // order: pair.r
     } else {
         const int saved = errno;
-        const long result = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED);
+        const long result = membarrier(MEMBARRIER_CMD_PRIVATE_EXPEDITED); // order: pair.r
         GANTRY_ASSERT(result == 0); // it has worked before: going on without it would be silent memory corruption
         errno = saved;
     }

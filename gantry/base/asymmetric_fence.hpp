@@ -22,14 +22,16 @@
 //   that interrupts the other running threads of the process.
 // Ordering: above. In the terms of the model: heavy is a seq_cst fence of the caller and of every other thread, at one
 //   moment between call and return.
-// Cost, measured (README.md): light well under 1 ns with membarrier, 5-8 ns with fences; heavy about 1 us, or 5-8 ns.
+// Cost: light well under 1 ns with membarrier, about 4 ns with fences; heavy 1 to 3 us, or about 4 ns (README.md).
 // Failure: none. Lifetime: the choice holds for the life of the process and for its forks.
 // Origin: Dice, Huang, Yang, "Asymmetric Dekker Synchronization", 2001; P1202; folly's AsymmetricThreadFence. Ours
 //   needs no start-up code: whoever comes first decides, and until then light is the strong fence, which suits both.
 //
 // Ordering ledger
+//   pair : asymmetric_fence_light, a fence (seq_cst) or the compiler's half of one  ->  asymmetric_fence_heavy, a fence
+//          (seq_cst) or membarrier   carries: nothing of its own, and works both ways: it orders the callers' stores
+//          before their loads, and their ledgers name what for
 // Relaxed used as: stale-ok (the mode: a thread that does not see it yet uses the strong light fence, and asks again)
-//   The fences form no edge of their own: they order their callers' accesses, whose ledgers name them.
 
 #include <atomic>
 #include <cstdint>
@@ -51,7 +53,8 @@ void asymmetric_fence_light_slow() noexcept;
 inline void asymmetric_fence_light() noexcept {
     if (detail::asymmetric_fence_chosen.load(std::memory_order_relaxed) == // relaxed: stale-ok
         asymmetric_fence_mode::membarrier) [[likely]] {
-        std::atomic_signal_fence(std::memory_order_seq_cst); // the compiler must not reorder; the CPU is heavy's part
+        // The compiler must not reorder; the CPU is heavy's part.
+        std::atomic_signal_fence(std::memory_order_seq_cst); // order: pair.w
     } else {
         detail::asymmetric_fence_light_slow();
     }

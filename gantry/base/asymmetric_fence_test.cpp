@@ -30,7 +30,7 @@ using gantry::asymmetric_fence_mode;
 class meeting {
 public:
     void wait_for_round(std::uint32_t round) noexcept {
-        arrivals_.fetch_add(1, std::memory_order_acq_rel); // order: start.w, start.r
+        arrivals_.fetch_add(1, std::memory_order_acq_rel); // order: start.rw
         gantry::backoff backoff;
         while (arrivals_.load(std::memory_order_acquire) < 2 * (round + 1)) // order: start.r
             backoff.pause();

@@ -35,6 +35,8 @@ TEST(assert, true_condition) {
     GANTRY_ASSERT(++evaluated == 1);
     EXPECT_EQ(evaluated, 1);
     GANTRY_ASSERT(std::is_same_v<int, int>); // a comma is no trouble
+    const int capacity = 1;
+    GANTRY_ASSERT(capacity >= 1);
 }
 
 // The default handler says expression, file, line and function on stderr and aborts.

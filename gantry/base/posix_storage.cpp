@@ -10,9 +10,8 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <atomic>
 #include <cerrno>
-#include <limits>
+#include <mutex>
 #include <utility>
 
 namespace gantry {
@@ -209,13 +208,12 @@ public:
     }
 
     storage_result<void> sync() override {
-        int poisoned = poisoned_.load(std::memory_order_relaxed); // relaxed: revalidated
-        if (poisoned == 0 && ::fsync(fd_.get()) == -1) {
-            poisoned = errno;
-            poisoned_.store(poisoned, std::memory_order_relaxed); // relaxed: revalidated
-        }
-        if (poisoned != 0)
-            return failed(operation::sync_directory, path_, poisoned);
+        // One at a time: the system reports a failure once, and a second caller beside the first would hear of success.
+        const std::scoped_lock lock(sync_mutex_);
+        if (poisoned_ == 0 && ::fsync(fd_.get()) == -1)
+            poisoned_ = errno;
+        if (poisoned_ != 0)
+            return failed(operation::sync_directory, path_, poisoned_);
         return {};
     }
 
@@ -252,7 +250,8 @@ private:
 
     const descriptor fd_;
     const std::string path_;
-    std::atomic<int> poisoned_{0}; // the errno of the sync that failed
+    std::mutex sync_mutex_;
+    int poisoned_ = 0; // guarded by sync_mutex_: the errno of the sync that failed
 };
 
 int open_directory_at(const std::string& path) {

@@ -7,7 +7,7 @@
 // gantry/check.
 //
 //     gantry::posix_storage storage;
-//     auto directory = storage.open_directory("/var/spool/telem", {.create = true});
+//     auto directory = storage.open_directory(path, {.create = true});
 //
 // Files are opened relative to the directory's descriptor (a directory that is renamed meanwhile stays the same one),
 // with O_NOFOLLOW and O_CLOEXEC; files are created 0600 and directories 0700, less what the umask takes; only regular

@@ -111,7 +111,7 @@ TEST_F(posix_storage, open_directory) {
     EXPECT_EQ(storage_.open_directory("").error().code, ENOENT);
 }
 
-// The sample of posix_storage.hpp and storage.hpp, with a path of the test's.
+// The samples of posix_storage.hpp and storage.hpp.
 TEST_F(posix_storage, sample) {
     const std::string path = folder_.path() + "/spool";
     const auto run = [&](gantry::storage& storage) -> std::expected<void, std::string> {
@@ -120,7 +120,10 @@ TEST_F(posix_storage, sample) {
             return std::unexpected(directory.error().message());
         return {};
     };
-    EXPECT_TRUE(run(storage_));
+    gantry::posix_storage storage;
+    auto directory = storage.open_directory(path, {.create = true});
+    EXPECT_TRUE(directory);
+    EXPECT_TRUE(run(storage));
 }
 
 // Symbolic links are not followed at the last component: directories, files, locks.

@@ -144,7 +144,7 @@ struct late_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<late_clock>;
-    static constexpr bool is_steady = false;
+    [[maybe_unused]] static constexpr bool is_steady = false;
     static inline int asked = 0;
     static time_point now() { return time_point(duration(asked++)); }
 };

@@ -50,11 +50,12 @@ TEST(mutex, try_lock) {
 
 // The sample of the header; the standard's lock types work, with two mutexes and with deadlines too.
 TEST(mutex, standard_locks) {
-    gantry::sync::mutex m;
     {
+        gantry::sync::mutex m;
         std::scoped_lock lock(m);
         std::jthread([&] { EXPECT_FALSE(m.try_lock()); }).join();
     }
+    mutex m;
     const std::scoped_lock both(m, global);
     mutex other;
     std::unique_lock lock(other, std::defer_lock);
@@ -167,7 +168,7 @@ struct set_back_clock {
     using rep = duration::rep;
     using period = duration::period;
     using time_point = std::chrono::time_point<set_back_clock>;
-    static constexpr bool is_steady = false;
+    [[maybe_unused]] static constexpr bool is_steady = false;
     static inline bool asked = false;
     static time_point now() { return time_point(std::exchange(asked, true) ? -1h : 1h); }
 };

@@ -137,14 +137,14 @@ public:
 
     void add_sender() noexcept { senders_.fetch_add(1, std::memory_order_relaxed); } // relaxed: owner
     void drop_sender() noexcept {
-        if (senders_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.w, handle.r
+        if (senders_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.rw
             close();
             leave();
         }
     }
 
     void drop_receiver() noexcept {
-        if (receivers_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.w, handle.r
+        if (receivers_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.rw
             drop_elements();
             leave();
         }
@@ -250,7 +250,7 @@ private:
     }
 
     void leave() noexcept {
-        if (sides_.fetch_sub(1, std::memory_order_acq_rel) == 1) // order: side.w, side.r
+        if (sides_.fetch_sub(1, std::memory_order_acq_rel) == 1) // order: side.rw
             delete this;
     }
 
