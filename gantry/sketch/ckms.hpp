@@ -24,7 +24,7 @@
 // Threads: const members may be called at once by many threads while no other member runs; they change nothing, not
 // even hidden state: a query sees the buffered elements without flushing them. All else needs the sketch alone.
 // Progress: an insertion allocates only while the summary still grows. Ordering: n/a.
-// Cost: insert O(1) amortised (the README has figures); query O(tuples()), plus a sort of at most 512 buffered elements
+// Cost: insert O(1) amortised (the README has figures); query O(tuples()), plus a sort of at most 1024 buffered elements
 // unless flush() came before. Memory: bytes(); some 200 bytes for an almost empty sketch.
 // Failure: NaN is refused and counted; infinities are elements like others; -0.0 is taken as +0.0; elements beyond
 // 2^64 - 1 are refused; std::bad_alloc leaves the sketch as it was.

@@ -23,7 +23,7 @@ template<class T>
 ckms<T> filled(const ckms_options& options, std::size_t size, oracle<T>* truth = nullptr) {
     ckms<T> s(options);
     for (const double v : arrivals("lognormal", size)) {
-        const auto value = static_cast<T>(std::fmod(v, 1e6));
+        const auto value = static_cast<T>(std::fmod(v, 3e4));
         s.insert(value);
         if (truth != nullptr) {
             truth->insert(value);
