@@ -417,7 +417,8 @@ queue_blocks = 2
     }
     EXPECT_GT(socket.drops, 0U); // the pressure went back to the wire
     // 4 + 4 + 2 blocks in channels, what a step of the source decodes from 64 datagrams, and one in each hand.
-    EXPECT_LE(high_water, (4 + 4 + 2 + 64 * 500 / 1024 + 1 + 8) * sizeof(telem::block<telem::metric>));
+    EXPECT_LE(high_water, (4 + 4 + 2 + 64 * 500 / telem::block<telem::metric>::capacity + 1 + 8) *
+                              sizeof(telem::block<telem::metric>));
     run.stalled.clear();
     run.whole->stop();
     ASSERT_TRUE(run.ended());
