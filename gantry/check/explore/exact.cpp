@@ -341,10 +341,9 @@ void exact_explorer::place_and_push(graph& g, event_id write, event_id read) {
     if (w.source != no_event) {
         first = last = g.position_of(g.at(w.source).source) + 1U;
     }
-    const std::uint32_t floor = g.floor_of(read);
     for (std::uint32_t position = first; position <= last; ++position) {
         g.move_write(write, position);
-        if (position < floor || g.splits_rmw(w.location, position + 1U)) {
+        if (position < g.floor_of(read) || g.splits_rmw(w.location, position + 1U)) {
             continue;
         }
         g.set_source(read, write);

@@ -150,6 +150,21 @@ TEST(exact_explorer, closed_forms) {
     }
 }
 
+// For messages: one line an instruction.
+std::string text_of(const program& p) {
+    std::string text;
+    for (std::size_t t = 0; t < p.size(); ++t) {
+        for (const instruction& i : p[t]) {
+            text += std::to_string(t + 1) + ": ";
+            text += i.fence ? "fence" : "kind " + std::to_string(static_cast<int>(i.op.kind));
+            text += " x" + std::to_string(i.location) + " operand " + std::to_string(i.op.operand.low) + " expected " +
+                    std::to_string(i.op.expected.low) + " order " + std::to_string(static_cast<int>(i.op.success)) +
+                    "/" + std::to_string(static_cast<int>(i.op.failure)) + "\n";
+        }
+    }
+    return text;
+}
+
 program random_program(std::mt19937_64& random) {
     const auto below = [&](unsigned n) {
         return static_cast<unsigned>(random() % n);
@@ -213,17 +228,18 @@ TEST(exact_explorer, agrees_with_the_oracle_on_random_programs) {
         std::set<std::string> found;
         for (const auto& [text, times] : all.pictures) {
             found.insert(text);
-            ASSERT_EQ(times, 1) << "GANTRY_SEED=" << seed + static_cast<std::uint64_t>(i) << " twice:\n" << text;
+            ASSERT_EQ(times, 1) << "GANTRY_SEED=" << seed + static_cast<std::uint64_t>(i) << " twice:\n"
+                                << text << text_of(p);
         }
         const std::set<std::string> right = oracle::executions(p);
         for (const std::string& text : right) {
             ASSERT_TRUE(found.contains(text)) << "GANTRY_SEED=" << seed + static_cast<std::uint64_t>(i) << " missed:\n"
-                                              << text;
+                                              << text << text_of(p);
         }
         for (const std::string& text : found) {
             ASSERT_TRUE(right.contains(text))
                 << "GANTRY_SEED=" << seed + static_cast<std::uint64_t>(i) << " inconsistent:\n"
-                << text;
+                << text << text_of(p);
         }
     }
 }
