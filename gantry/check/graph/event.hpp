@@ -45,7 +45,26 @@ inline constexpr location_id no_location = UINT32_MAX;
 enum class event_kind : std::uint8_t { read, write, fence, create, finish, join };
 
 // What a thread asks for: one atomic access as the compiler announced it, or one made of a library call.
-enum class operation_kind : std::uint8_t { load, store, exchange, add, sub, bit_and, bit_or, bit_xor, bit_nand, cas };
+//
+// The last four treat a 16-byte value as a queue of waiting threads, a byte each, the thread's number plus one: a
+// thread joins at the end, the first `operand` threads are let go, a thread leaves, a thread looks whether it has been
+// let go.
+enum class operation_kind : std::uint8_t {
+    load,
+    store,
+    exchange,
+    add,
+    sub,
+    bit_and,
+    bit_or,
+    bit_xor,
+    bit_nand,
+    cas,
+    enqueue,
+    dequeue,
+    leave,
+    look,
+};
 
 struct operation {
     operation_kind kind = operation_kind::load;
@@ -63,14 +82,42 @@ struct operation {
     return op.kind != operation_kind::store;
 }
 
+[[nodiscard]] constexpr std::uint64_t byte_of(const value& v, unsigned i) noexcept {
+    return ((i < 8 ? v.low : v.high) >> (8U * (i % 8U))) & 0xFFU;
+}
+
+constexpr void add_byte(value& v, unsigned i, std::uint64_t byte) noexcept {
+    (i < 8 ? v.low : v.high) |= byte << (8U * (i % 8U));
+}
+
+[[nodiscard]] constexpr bool queue_holds(const value& queue, std::uint64_t byte) noexcept {
+    for (unsigned i = 0; i < 16; ++i) {
+        if (byte_of(queue, i) == byte) {
+            return true;
+        }
+    }
+    return false;
+}
+
 // Whether the operation, having read `seen`, goes on to write.
 [[nodiscard]] constexpr bool writes_after(const operation& op, const value& seen) noexcept {
-    return op.kind != operation_kind::load && (op.kind != operation_kind::cas || seen == op.expected);
+    return op.kind != operation_kind::load && op.kind != operation_kind::look &&
+           (op.kind != operation_kind::cas || seen == op.expected);
 }
 
 // Whether a thread that read `seen` has to stay where it is.
 [[nodiscard]] constexpr bool stays_blocked(const operation& op, const value& seen) noexcept {
-    return op.await && (op.kind == operation_kind::load ? seen == op.expected : !writes_after(op, seen));
+    if (!op.await) {
+        return false;
+    }
+    switch (op.kind) {
+    case operation_kind::load:
+        return seen == op.expected;
+    case operation_kind::look:
+        return queue_holds(seen, op.operand.low);
+    default:
+        return !writes_after(op, seen);
+    }
 }
 
 // The value that the operation writes, having read `seen`.
@@ -106,7 +153,30 @@ struct operation {
     case operation_kind::bit_nand:
         result = {~(seen.low & op.operand.low), ~(seen.high & op.operand.high)};
         break;
+    case operation_kind::enqueue:
+        result = seen;
+        for (unsigned i = 0; i < 16; ++i) {
+            if (byte_of(seen, i) == 0) {
+                add_byte(result, i, op.operand.low);
+                break;
+            }
+        }
+        break;
+    case operation_kind::dequeue:
+    case operation_kind::leave: {
+        result = {};
+        unsigned kept = 0;
+        for (unsigned i = 0; i < 16; ++i) {
+            const std::uint64_t byte = byte_of(seen, i);
+            const bool goes = op.kind == operation_kind::dequeue ? i < op.operand.low : byte == op.operand.low;
+            if (!goes && byte != 0) {
+                add_byte(result, kept++, byte);
+            }
+        }
+        break;
+    }
     case operation_kind::load:
+    case operation_kind::look:
     case operation_kind::store:
     case operation_kind::exchange:
     case operation_kind::cas:

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: MIT
+#include <gantry/check/model.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <algorithm>
+#include <cstdio>
+#include <string>
+#include <vector>
+
+#pragma GCC visibility push(default)
+
+namespace gantry::check {
+
+int model_main(int argc, char** argv) {
+    CLI::App app("Runs the models of this program: every execution that the C++ memory model allows, or random ones.");
+    model_options options;
+    std::vector<std::string> wanted;
+    bool list = false;
+    bool json = false;
+    bool random = false;
+    app.add_option("models", wanted, "Names of models to run; none: all");
+    app.add_flag("--list", list, "Print the names and stop");
+    app.add_flag("--json", json, "Print an object a line");
+    app.add_flag("--random", random, "Random executions instead of all of them");
+    app.add_option("--executions", options.executions_max, "Stop after so many executions");
+    app.add_option("--seconds", options.seconds_max, "Stop after so many seconds");
+    app.add_option("--seed", options.seed, "Seed of --random");
+    app.add_option("--replay", options.replay, "Run the execution that a report's token names");
+    CLI11_PARSE(app, argc, argv);
+    if (random) {
+        options.mode = search::random;
+        if (options.executions_max == UINT64_MAX && options.seconds_max == 0) {
+            options.executions_max = 10'000;
+        }
+    }
+
+    std::vector<registered_model*> models;
+    for (registered_model* m = registered_models(); m != nullptr; m = m->next) {
+        models.push_back(m);
+    }
+    std::ranges::reverse(models);
+    bool failed = false;
+    for (const std::string& name : wanted) {
+        if (std::ranges::none_of(models, [&](const registered_model* m) { return name == m->name; })) {
+            std::fprintf(stderr, "%s: no model is called %s; --list names them\n", argv[0], name.c_str());
+            return 2;
+        }
+    }
+    for (registered_model* const m : models) {
+        if (!wanted.empty() && std::ranges::find(wanted, m->name) == wanted.end()) {
+            continue;
+        }
+        if (list) {
+            std::printf("%s\n", m->name);
+            continue;
+        }
+        const model_result r =
+            model(options, [](void* body) { reinterpret_cast<void (*)()>(body)(); }, reinterpret_cast<void*>(m->body));
+        failed = failed || !r.ok();
+        if (json) {
+            std::printf("%s\n", nlohmann::json{{"model", m->name},
+                                               {"found", name_of(r.found)},
+                                               {"graphs", r.graphs},
+                                               {"blocked", r.blocked},
+                                               {"exhaustive", r.exhaustive},
+                                               {"seconds", r.seconds},
+                                               {"token", r.token},
+                                               {"report", r.report}}
+                                    .dump()
+                                    .c_str());
+        } else {
+            std::printf("%s %s: %llu %s, %llu blocked, %.0f/s%s\n", r.ok() ? "ok    " : "FAILED", m->name,
+                        static_cast<unsigned long long>(r.graphs), random ? "executions" : "graphs",
+                        static_cast<unsigned long long>(r.blocked),
+                        static_cast<double>(r.graphs + r.blocked) / std::max(r.seconds, 1e-9),
+                        r.exhaustive ? ", exhaustive" : "");
+            if (!r.ok()) {
+                std::printf("%s\n", r.report.c_str());
+                if (!r.token.empty()) {
+                    std::printf("replay: %s %s --replay %s\n", argv[0], m->name, r.token.c_str());
+                }
+            }
+        }
+        std::fflush(stdout);
+    }
+    return failed ? 1 : 0;
+}
+
+} // namespace gantry::check
+
+#pragma GCC visibility pop
