@@ -43,7 +43,7 @@ struct model_options {
     double seconds_max = 0;                    // 0: no limit
     std::uint64_t seed = 1;                    // of the random search
     bool leaks = true;                         // memory that no free() was called for is a failure
-    std::string replay;                        // a token from a report: run that execution alone
+    std::string replay{};                      // a token from a report: run that execution alone
 };
 
 enum class fault : std::uint8_t {

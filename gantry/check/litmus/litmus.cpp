@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <string>
 #include <thread>
 
 namespace {
@@ -188,41 +189,57 @@ void two_fetch_add() {
 
 struct shape {
     const char* name;
+    std::array<const char*, 5> right; // verdict and number of graphs, by column
     std::array<void (*)(), 5> bodies;
 };
 
-#define SHAPE(name, function)                                                                                          \
+#define SHAPE(name, function, ...)                                                                                     \
     shape {                                                                                                            \
-        name, {                                                                                                        \
+        name, {__VA_ARGS__}, {                                                                                         \
             function<column::rlx>, function<column::ra>, function<column::sc>, function<column::acq_rel_fence>,        \
                 function<column::seq_cst_fence>                                                                        \
         }                                                                                                              \
     }
 
 const shape shapes[] = {
-    SHAPE("SB", sb),     SHAPE("MP", mp),         SHAPE("LB", lb),
-    SHAPE("S", s),       SHAPE("R", r_shape),     SHAPE("2+2W", two_plus_two_w),
-    SHAPE("WRC", wrc),   SHAPE("ISA2", isa2),     SHAPE("IRIW", iriw),
-    SHAPE("CoRR", corr), SHAPE("CoWW", coww),     SHAPE("CoRW", corw),
-    SHAPE("CoWR", cowr), SHAPE("MP+RMW", mp_rmw), SHAPE("2xfetch_add", two_fetch_add),
+    SHAPE("SB", sb, "A4", "A4", "-3", "A4", "-3"),
+    SHAPE("MP", mp, "A4", "-3", "-3", "-3", "-3"),
+    SHAPE("LB", lb, "-3", "-3", "-3", "-3", "-3"),
+    SHAPE("S", s, "A4", "-3", "-3", "-3", "-3"),
+    SHAPE("R", r_shape, "A4", "A4", "-3", "A4", "-3"),
+    SHAPE("2+2W", two_plus_two_w, "A4", "A4", "-3", "A4", "-3"),
+    SHAPE("WRC", wrc, "A8", "-7", "-7", "-7", "-7"),
+    SHAPE("ISA2", isa2, "A8", "-7", "-7", "-7", "-7"),
+    SHAPE("IRIW", iriw, "A16", "A16", "-15", "A16", "-15"),
+    SHAPE("CoRR", corr, "-3", "-3", "-3", "-3", "-3"),
+    SHAPE("CoWW", coww, "-1", "-1", "-1", "-1", "-1"),
+    SHAPE("CoRW", corw, "-1", "-1", "-1", "-1", "-1"),
+    SHAPE("CoWR", cowr, "-1", "-1", "-1", "-1", "-1"),
+    SHAPE("MP+RMW", mp_rmw, "A12", "-9", "-9", "-9", "-9"),
+    SHAPE("2xfetch_add", two_fetch_add, "-2", "-2", "-2", "-2", "-2"),
 };
 
 } // namespace
 
 int main(int argc, char** argv) {
     bool json = false;
+    bool check = false;
+    bool wrong = false;
     model_options options;
     for (int i = 1; i < argc; ++i) {
         if (std::strcmp(argv[i], "--json") == 0) {
             json = true;
+        } else if (std::strcmp(argv[i], "--check") == 0) {
+            check = true;
         } else if (std::strcmp(argv[i], "--random") == 0) {
             options.mode = gantry::check::search::random;
             options.executions_max = 2000;
         } else {
             const bool help = std::strcmp(argv[i], "--help") == 0;
             std::fprintf(help ? stdout : stderr,
-                         "usage: %s [--json] [--random]\n"
+                         "usage: %s [--json] [--check] [--random]\n"
                          "Runs the litmus table: A or - for the weak outcome seen or not, and the number of graphs.\n"
+                         "--check compares them with the table that is known to be right, and fails when they differ.\n"
                          "--random tries 2000 random executions a cell instead of all.\n",
                          argv[0]);
             return help ? 0 : 2;
@@ -241,6 +258,14 @@ int main(int argc, char** argv) {
                 return 1;
             }
             const char* const verdict = result.outcomes.contains({1}) ? "A" : "-";
+            const std::string found = verdict + std::to_string(result.graphs);
+            // At random: the verdict alone.
+            if (check && (options.mode == gantry::check::search::exact ? found != each.right[c]
+                                                                       : verdict[0] != each.right[c][0])) {
+                std::fprintf(stderr, "%s %s: %s, should be %s\n", each.name, column_names[c], found.c_str(),
+                             each.right[c]);
+                wrong = true;
+            }
             if (json) {
                 std::printf("{\"test\":\"%s\",\"column\":\"%s\",\"verdict\":\"%s\",\"graphs\":%llu}\n", each.name,
                             column_names[c], verdict, static_cast<unsigned long long>(result.graphs));
@@ -252,5 +277,5 @@ int main(int argc, char** argv) {
             std::printf("\n");
         }
     }
-    return 0;
+    return wrong ? 1 : 0;
 }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <map>
+#include <vector>
 
 namespace gantry::check {
 
@@ -26,29 +27,47 @@ std::string look_up(const void* site) {
         return hex(address);
     }
     const std::uint64_t offset = address - reinterpret_cast<std::uint64_t>(info.dli_fbase);
+    const std::string file = info.dli_fname;
     // An executable that is not position independent is linked where it runs.
     for (const std::uint64_t candidate : {offset, address}) {
-        const std::string command =
-            "addr2line -C -f -s -e '" + std::string(info.dli_fname) + "' " + hex(candidate) + " 2>/dev/null";
+        const std::string command = "addr2line -C -f -i -e '" + file + "' " + hex(candidate) + " 2>/dev/null";
         FILE* const pipe = popen(command.c_str(), "r");
         if (pipe == nullptr) {
             break;
         }
-        std::string output;
-        std::array<char, 512> buffer{};
-        while (std::fgets(buffer.data(), static_cast<int>(buffer.size()), pipe) != nullptr) {
-            output += buffer.data();
+        std::vector<std::string> lines; // function and place, innermost inlined call first
+        std::string line;
+        for (int c = std::fgetc(pipe); c != EOF; c = std::fgetc(pipe)) {
+            if (c != '\n') {
+                line += static_cast<char>(c);
+                continue;
+            }
+            lines.push_back(line);
+            line.clear();
         }
         pclose(pipe);
-        const auto newline = output.find('\n');
-        if (newline == std::string::npos || output.starts_with("??")) {
-            continue;
+        // What people want to see is their own line, not the standard library's wrapper around it.
+        std::size_t best = lines.size();
+        for (std::size_t i = 0; i + 1 < lines.size(); i += 2) {
+            if (lines[i + 1].starts_with("??")) {
+                continue;
+            }
+            if (best == lines.size() || !lines[i + 1].starts_with("/usr/")) {
+                best = i;
+            }
+            if (!lines[i + 1].starts_with("/usr/")) {
+                break;
+            }
         }
-        std::string line = output.substr(newline + 1);
-        line = line.substr(0, line.find_first_of(" \n"));
-        return line + " (" + output.substr(0, newline) + ")";
+        if (best < lines.size()) {
+            const std::string& place = lines[best + 1];
+            const auto slash = place.substr(0, place.find(' ')).rfind('/');
+            return place.substr(slash == std::string::npos ? 0 : slash + 1, place.find(' ') - slash - 1) + " (" +
+                   lines[best] + ")";
+        }
     }
-    return hex(address);
+    const auto slash = file.rfind('/');
+    return "in " + (slash == std::string::npos ? file : file.substr(slash + 1));
 }
 
 const char* name_of(order o) noexcept {

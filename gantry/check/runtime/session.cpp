@@ -69,6 +69,7 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
 } // namespace
 
 session::session(const model_options& options, explorer& strategy) : options_(options), strategy_(strategy) {
+    fiber_at(0); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
     dl_iterate_phdr(find_writable, &ranges);
     for (const range& r : ranges) {
