@@ -32,9 +32,15 @@ ending exact_explorer::end(bool stopped) {
             continue;
         }
         everybody = false;
-        if (threads_[t].now == state::blocked) {
-            const event& e = graph_.at(graph_.thread(static_cast<thread_id>(t)).back());
-            newest = newest && graph_.position_of(e.source) == graph_.location_at(e.location).writes.size();
+        // What the thread looked at in vain: the read that it awaits, or a round of the loop that it spins in.
+        const auto events = graph_.thread(static_cast<thread_id>(t));
+        const std::size_t looked = threads_[t].now == state::blocked    ? 1
+                                   : threads_[t].now == state::spinning ? threads_[t].round
+                                                                        : 0;
+        for (std::size_t i = events.size() - looked; i < events.size(); ++i) {
+            const event& e = graph_.at(events[i]);
+            newest = newest && (e.kind != event_kind::read ||
+                                graph_.position_of(e.source) == graph_.location_at(e.location).writes.size());
         }
     }
     if (everybody) {
@@ -121,7 +127,7 @@ std::span<const std::uint32_t> exact_explorer::clock(thread_id t) const noexcept
 }
 
 accessed exact_explorer::access(thread_id t, const operation& op, const target& where) {
-    if (!diverged_.empty() || threads_[t].now == state::blocked) {
+    if (!diverged_.empty() || threads_[t].now != state::running) {
         return {};
     }
     if (const event* e = next_of(t); e != nullptr) {
@@ -383,6 +389,17 @@ progress exact_explorer::fence(thread_id t, order o, const void* site) {
     }
     pass(t);
     return progress::done;
+}
+
+// A round that changed nothing is left out: where it could have ended otherwise, the round before could have, too. So
+// the thread stays where it is, and later writes revisit the reads of the round before.
+progress exact_explorer::spin(thread_id t, std::uint32_t events) {
+    if (next_of(t) != nullptr) {
+        return progress::done;
+    }
+    threads_[t].now = state::spinning;
+    threads_[t].round = events;
+    return progress::wait;
 }
 
 thread_id exact_explorer::name_child(thread_id parent, std::uint32_t index) {

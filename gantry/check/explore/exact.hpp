@@ -30,6 +30,7 @@ public:
     progress create(thread_id t, const void* site, thread_id& child) override;
     progress join(thread_id t, thread_id child, const void* site) override;
     progress finish(thread_id t) override;
+    progress spin(thread_id t, std::uint32_t events) override;
     thread_id pick() override;
     [[nodiscard]] std::span<const std::uint32_t> clock(thread_id t) const noexcept override;
 
@@ -37,12 +38,13 @@ public:
     [[nodiscard]] std::size_t backlog() const noexcept { return pending_.size(); }
 
 private:
-    enum class state : std::uint8_t { absent, running, blocked, finished };
+    enum class state : std::uint8_t { absent, running, blocked, spinning, finished };
 
     struct thread_progress {
         std::uint32_t replayed = 0; // events of the graph that this execution has come past
         state now = state::absent;
         thread_id joining = no_thread;
+        std::uint32_t round = 0; // events of the loop that it spins in
     };
 
     struct creation {

@@ -68,6 +68,9 @@ public:
     virtual progress create(thread_id t, const void* site, thread_id& child) = 0;
     virtual progress join(thread_id t, thread_id child, const void* site) = 0;
     virtual progress finish(thread_id t) = 0;
+    // The thread is where it was `events` events ago, and wrote nothing since: what it did in between may as well not
+    // have happened. `done`: let it go on all the same; `wait`: it goes on when something has changed.
+    virtual progress spin(thread_id t, std::uint32_t events) = 0;
     // Who runs next, or no_thread when nobody can.
     virtual thread_id pick() = 0;
 

@@ -359,8 +359,15 @@ bool graph::causes(event_id a, event_id b) const noexcept {
 }
 
 std::uint32_t graph::floor_of(event_id id) const noexcept {
-    const event& e = at(id);
-    const event_id before = predecessor(e);
+    return floor_after(predecessor(at(id)), at(id).location, id);
+}
+
+std::uint32_t graph::floor_for(thread_id t, location_id l) const noexcept {
+    const auto events = thread(t);
+    return floor_after(events.empty() ? creation_of(t) : events.back(), l, no_event);
+}
+
+std::uint32_t graph::floor_after(event_id before, location_id place, event_id except) const noexcept {
     if (before < 0) {
         return 0;
     }
@@ -368,20 +375,30 @@ std::uint32_t graph::floor_of(event_id id) const noexcept {
     const auto seen = [&](const event& other) {
         return known[other.thread] > other.index;
     };
-    const location& l = locations_[e.location];
+    const location& l = locations_[place];
     std::uint32_t floor = 0;
     for (std::size_t p = l.writes.size(); p > 0; --p) {
-        if (l.writes[p - 1] != id && seen(at(l.writes[p - 1]))) {
+        if (l.writes[p - 1] != except && seen(at(l.writes[p - 1]))) {
             floor = static_cast<std::uint32_t>(p);
             break;
         }
     }
     for (const event_id r : l.reads) {
-        if (r != id && at(r).source >= 0 && seen(at(r))) {
+        if (r != except && at(r).source >= 0 && seen(at(r))) {
             floor = std::max(floor, at(at(r).source).position);
         }
     }
     return floor;
+}
+
+void graph::remove_read() {
+    const event& e = events_.back();
+    seq_cst_count_ -= e.memory_order == order::seq_cst ? 1U : 0U;
+    locations_[e.location].reads.pop_back();
+    threads_[e.thread].pop_back();
+    operations_.pop_back();
+    events_.pop_back();
+    clocks_.resize(clocks_.size() - clocks_per_event * width_);
 }
 
 event_id graph::consumer_of(location_id l, event_id write, event_id except) const noexcept {

@@ -70,6 +70,8 @@ public:
                        const void* site);
     // Moves a write that nobody reads yet.
     void move_write(event_id write, std::uint32_t position);
+    // Takes back a read that was added last.
+    void remove_read();
     event_id add_fence(thread_id t, order o, const void* site);
     event_id add_create(thread_id t, thread_id child, const void* site);
     event_id add_finish(thread_id t);
@@ -84,6 +86,8 @@ public:
     // The lowest place in modification order that the read, or the predecessor of the write, may use: 0 is the
     // initial write. What happens before the event was overwritten below it.
     [[nodiscard]] std::uint32_t floor_of(event_id e) const noexcept;
+    // The same for the access that the thread would add next.
+    [[nodiscard]] std::uint32_t floor_for(thread_id t, location_id l) const noexcept;
     [[nodiscard]] std::uint32_t position_of(event_id write) const noexcept {
         return write == initial_write ? 0U : at(write).position;
     }
@@ -116,6 +120,7 @@ private:
     void start_clocks(event_id e);
     void join_clock(event_id e, std::size_t which, event_id from, std::size_t from_which);
     void need_thread(thread_id t);
+    [[nodiscard]] std::uint32_t floor_after(event_id before, location_id l, event_id except) const noexcept;
     [[nodiscard]] event_id predecessor(const event& e) const noexcept;
     [[nodiscard]] bool acyclic_without_fences(std::span<const event_id> members) const;
     [[nodiscard]] bool acyclic_with_fences(std::span<const event_id> members) const;

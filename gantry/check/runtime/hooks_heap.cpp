@@ -54,6 +54,7 @@ bool modelled(const void* site) noexcept {
 
 void* allocate(std::size_t bytes, std::size_t alignment, allocator how, const void* site) {
     entry in;
+    in.thread().arrivals.clear();
     void* const p = active->memory().allocate(in.thread().id, bytes, alignment, how, site);
     if (p == nullptr) {
         active->fail(fault::unsupported, "the modelled heap is used up", site);
@@ -83,6 +84,7 @@ void release(void* p, allocator how, const void* site) {
     }
     entry in;
     modelled_thread& t = in.thread();
+    t.arrivals.clear();
     heap::block* const b = active->memory().block_at(p);
     if (b == nullptr) {
         active->fail(fault::double_free, "something was freed that was never allocated", site);

@@ -38,6 +38,13 @@ order order_of(int o) noexcept {
     return static_cast<order>(o & 0x7FFF);
 }
 
+// Overwrites what the runtime left on the stack, so that a loop that changes nothing finds its stack as it was.
+[[gnu::noinline]] void scrub() noexcept {
+    char below[1024];
+    std::memset(below, 0, sizeof below);
+    asm volatile("" : : "r"(below) : "memory");
+}
+
 std::uint64_t number(const volatile void* p) noexcept {
     return reinterpret_cast<std::uint64_t>(p);
 }
@@ -69,7 +76,10 @@ T load(const volatile T* p, int o, const void* site) {
         return __atomic_load_n(p, __ATOMIC_SEQ_CST);
     }
     entry in;
-    return unpack<T>(perform<T>(in, operation_kind::load, p, 0, 0, o, 0, site).seen);
+    active->arrive(in.thread(), site);
+    const T seen = unpack<T>(perform<T>(in, operation_kind::load, p, 0, 0, o, 0, site).seen);
+    scrub();
+    return seen;
 }
 
 template<class T>
@@ -106,6 +116,7 @@ int compare_exchange(volatile T* p, T* expected, T v, int success, int failure, 
         return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ? 1 : 0;
     }
     entry in;
+    active->arrive(in.thread(), site);
     active->plain(in.thread(), number(expected), sizeof(T), false, site);
     const T wanted = *expected;
     const accessed result = perform<T>(in, operation_kind::cas, p, v, wanted, success, failure, site);
@@ -113,6 +124,7 @@ int compare_exchange(volatile T* p, T* expected, T v, int success, int failure, 
         active->plain(in.thread(), number(expected), sizeof(T), true, site);
         *expected = unpack<T>(result.seen);
     }
+    scrub();
     return result.wrote ? 1 : 0;
 }
 
@@ -124,7 +136,10 @@ T compare_exchange_val(volatile T* p, T expected, T v, int success, int failure,
         return expected;
     }
     entry in;
-    return unpack<T>(perform<T>(in, operation_kind::cas, p, v, expected, success, failure, site).seen);
+    active->arrive(in.thread(), site);
+    const T seen = unpack<T>(perform<T>(in, operation_kind::cas, p, v, expected, success, failure, site).seen);
+    scrub();
+    return seen;
 }
 
 } // namespace
@@ -135,8 +150,42 @@ using gantry::check::operation_kind;
 
 #define GANTRY_SITE __builtin_return_address(0)
 
+// Loads and compare-exchanges are what loops spin on: they note the registers that a loop keeps across the call.
+#if defined(__x86_64__)
+#define GANTRY_STUB(name)                                                                                              \
+    asm(".text\n.p2align 4\n.globl __tsan_" name "\n.type __tsan_" name ", @function\n__tsan_" name ":\n"              \
+        "movq %rbx, gantry_check_registers(%rip)\n"                                                                    \
+        "movq %rbp, 8+gantry_check_registers(%rip)\n"                                                                  \
+        "movq %r12, 16+gantry_check_registers(%rip)\n"                                                                 \
+        "movq %r13, 24+gantry_check_registers(%rip)\n"                                                                 \
+        "movq %r14, 32+gantry_check_registers(%rip)\n"                                                                 \
+        "movq %r15, 40+gantry_check_registers(%rip)\n"                                                                 \
+        "movq %rsp, 88+gantry_check_registers(%rip)\n"                                                                 \
+        "jmp gantry_check_" name "\n.size __tsan_" name ", .-__tsan_" name "\n");
+#elif defined(__aarch64__)
+#define GANTRY_STUB(name)                                                                                              \
+    asm(".text\n.p2align 4\n.globl __tsan_" name "\n.type __tsan_" name ", %function\n__tsan_" name ":\n"              \
+        "adrp x16, gantry_check_registers\nadd x16, x16, :lo12:gantry_check_registers\n"                               \
+        "stp x19, x20, [x16]\nstp x21, x22, [x16, #16]\nstp x23, x24, [x16, #32]\n"                                    \
+        "stp x25, x26, [x16, #48]\nstp x27, x28, [x16, #64]\nmov x17, sp\nstp x29, x17, [x16, #80]\n"                  \
+        "b gantry_check_" name "\n.size __tsan_" name ", .-__tsan_" name "\n");
+#endif
+
+#define GANTRY_STUBS(bits)                                                                                             \
+    GANTRY_STUB("atomic" #bits "_load")                                                                                \
+    GANTRY_STUB("atomic" #bits "_compare_exchange_strong")                                                             \
+    GANTRY_STUB("atomic" #bits "_compare_exchange_weak")                                                               \
+    GANTRY_STUB("atomic" #bits "_compare_exchange_val")
+
+GANTRY_STUBS(8)
+GANTRY_STUBS(16)
+GANTRY_STUBS(32)
+GANTRY_STUBS(64)
+GANTRY_STUBS(128)
+
 #define GANTRY_ATOMIC(bits)                                                                                            \
-    rt::u##bits __tsan_atomic##bits##_load(const volatile rt::u##bits* p, int o) {                                     \
+    rt::u##bits __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_load(                          \
+        const volatile rt::u##bits* p, int o) {                                                                        \
         return rt::load(p, o, GANTRY_SITE);                                                                            \
     }                                                                                                                  \
     void __tsan_atomic##bits##_store(volatile rt::u##bits* p, rt::u##bits v, int o) {                                  \
@@ -163,16 +212,16 @@ using gantry::check::operation_kind;
     rt::u##bits __tsan_atomic##bits##_fetch_nand(volatile rt::u##bits* p, rt::u##bits v, int o) {                      \
         return rt::modify(operation_kind::bit_nand, p, v, o, GANTRY_SITE);                                             \
     }                                                                                                                  \
-    int __tsan_atomic##bits##_compare_exchange_strong(volatile rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o,   \
-                                                      int f) {                                                         \
+    int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_strong(               \
+        volatile rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                        \
         return rt::compare_exchange(p, c, v, o, f, GANTRY_SITE);                                                       \
     }                                                                                                                  \
-    int __tsan_atomic##bits##_compare_exchange_weak(volatile rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o,     \
-                                                    int f) {                                                           \
+    int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_weak(                 \
+        volatile rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                        \
         return rt::compare_exchange(p, c, v, o, f, GANTRY_SITE);                                                       \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_compare_exchange_val(volatile rt::u##bits* p, rt::u##bits c, rt::u##bits v,      \
-                                                           int o, int f) {                                             \
+    rt::u##bits __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_val(          \
+        volatile rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o, int f) {                                         \
         return rt::compare_exchange_val(p, c, v, o, f, GANTRY_SITE);                                                   \
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/explore/exact.hpp>
+#include <gantry/check/explore/random.hpp>
 #include <gantry/check/model.hpp>
 #include <gantry/check/report/text.hpp>
 #include <gantry/check/runtime/host.hpp>
@@ -67,7 +68,21 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
         return result;
     }
     const double start = now();
-    exact_explorer strategy;
+    std::unique_ptr<explorer> chosen;
+    if (!options.replay.empty()) {
+        auto script = parse_token(options.replay);
+        if (!script) {
+            result.found = fault::unsupported;
+            result.report = "not a replay token: " + options.replay;
+            return result;
+        }
+        chosen = std::make_unique<random_explorer>(std::move(*script));
+    } else if (options.mode == search::random) {
+        chosen = std::make_unique<random_explorer>(options.seed);
+    } else {
+        chosen = std::make_unique<exact_explorer>();
+    }
+    explorer& strategy = *chosen;
     runtime::session s(options, strategy);
     std::uint64_t executions = 0;
     while (strategy.more() && executions < options.executions_max) {
@@ -99,10 +114,11 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
         if (s.found() != fault::none) {
             result.found = s.found();
             result.report = s.report() + "\nexecution:\n" + trace_of(strategy.current());
+            result.token = token_of(script_of(strategy.current(), s.turns()));
             break;
         }
     }
-    result.exhaustive = result.ok() && !strategy.more();
+    result.exhaustive = result.ok() && options.mode == search::exact && !strategy.more();
     result.seconds = now() - start;
     return result;
 }

@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cstring>
 
+std::uint64_t gantry_check_registers[12];
+
 namespace gantry::check::runtime {
 
 modelled_thread* running = nullptr;
@@ -69,7 +71,8 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
 } // namespace
 
 session::session(const model_options& options, explorer& strategy) : options_(options), strategy_(strategy) {
-    fiber_at(0); // from here on the C library knows that there are threads, and the program's memory says so
+    static_cast<void>(
+        fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
     dl_iterate_phdr(find_writable, &ranges);
     for (const range& r : ranges) {
@@ -89,6 +92,7 @@ ending session::run(void (*body)(void*), void* context) {
     stopped_ = false;
     noted_.clear();
     has_noted_ = false;
+    turns_.clear();
     restore_globals();
     heap_.clear();
     shadow_.clear();
@@ -97,6 +101,7 @@ ending session::run(void (*body)(void*), void* context) {
         t->calls.depth = 0;
         t->exits.clear();
         t->held.clear();
+        t->arrivals.clear();
     }
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
@@ -150,6 +155,7 @@ void session::exit_thread(modelled_thread& t) {
     while (strategy_.finish(t.id) == progress::wait) {
         switch_away(t);
     }
+    turns_.push_back(t.id);
     t.finished = true;
     for (;;) {
         switch_away(t);
@@ -207,6 +213,10 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             continue;
         }
         refresh_clock(t);
+        turns_.push_back(t.id);
+        if (result.wrote) {
+            t.arrivals.clear();
+        }
         touch now;
         now.site = site;
         now.thread = t.id;
@@ -232,10 +242,38 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
     }
 }
 
+void session::arrive(modelled_thread& t, const void* site) {
+    const std::uint64_t* const registers = gantry_check_registers;
+    auto hash = reinterpret_cast<std::uint64_t>(site);
+    const auto mix = [&](std::uint64_t word) {
+        hash = (hash ^ word) * 0x9E37'79B9'7F4A'7C15U;
+        hash ^= hash >> 29U;
+    };
+    for (std::size_t i = 0; i < 12; ++i) {
+        mix(registers[i]);
+    }
+    const auto* const top = reinterpret_cast<const std::uint64_t*>(t.on->stack_low + t.on->stack_size);
+    for (const auto* word = reinterpret_cast<const std::uint64_t*>(registers[11]); word < top; ++word) {
+        mix(*word);
+    }
+    const std::uint32_t events = t.clock[t.id];
+    for (const arrival& a : t.arrivals) {
+        if (a.hash == hash && a.events < events) {
+            while (strategy_.spin(t.id, events - a.events) == progress::wait) {
+                switch_away(t);
+            }
+            t.arrivals.clear();
+            break;
+        }
+    }
+    t.arrivals.push_back({hash, events});
+}
+
 void session::fence(modelled_thread& t, order o, const void* site) {
     while (strategy_.fence(t.id, o, site) == progress::wait) {
         switch_away(t);
     }
+    turns_.push_back(t.id);
     refresh_clock(t);
 }
 
@@ -254,6 +292,9 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
             }
         }
         fail(b != nullptr && b->freed ? fault::use_after_free : fault::out_of_bounds, what);
+    }
+    if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
+        t.arrivals.clear(); // what it writes to its own stack is compared
     }
     touch now;
     now.site = site;
@@ -295,6 +336,8 @@ modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*)
         switch_away(t);
     }
     refresh_clock(t);
+    turns_.push_back(t.id);
+    t.arrivals.clear();
     if (child >= threads_max) {
         fail(fault::unsupported, "more than 63 threads", site);
     }
@@ -322,6 +365,8 @@ void session::join(modelled_thread& t, modelled_thread& child, const void* site)
         switch_away(t);
     }
     child.joined = true;
+    turns_.push_back(t.id);
+    t.arrivals.clear();
     refresh_clock(t);
 }
 

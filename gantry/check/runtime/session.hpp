@@ -46,6 +46,13 @@ struct call_stack {
     void pop() noexcept { depth -= depth > 0 ? 1U : 0U; }
 };
 
+// A load or compare-exchange that the thread came to since it last wrote: what its registers and its stack were, as a
+// hash, and how many events it had done.
+struct arrival {
+    std::uint64_t hash;
+    std::uint32_t events;
+};
+
 struct modelled_thread {
     fiber* on = nullptr;
     void* (*entry)(void*) = nullptr;
@@ -60,6 +67,7 @@ struct modelled_thread {
     std::array<std::uint32_t, threads_max> clock{};
     call_stack calls;
     std::vector<thread_exit> exits;
+    std::vector<arrival> arrivals;
     std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
 };
 
@@ -77,6 +85,8 @@ public:
     // What hooks call, as the thread `t`, which is the one that runs.
     accessed access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                     const void* site);
+    // Before a load: stops a thread that has come round a loop without changing anything.
+    void arrive(modelled_thread& t, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
     void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site);
     modelled_thread& create(modelled_thread& t, void* (*entry)(void*), void* argument, const void* site);
@@ -86,6 +96,7 @@ public:
 
     [[nodiscard]] modelled_thread* thread_of(pthread_t handle) noexcept;
     [[nodiscard]] const std::string& report() const noexcept { return report_; }
+    [[nodiscard]] std::span<const thread_id> turns() const noexcept { return turns_; }
     [[nodiscard]] fault found() const noexcept { return found_; }
     [[nodiscard]] heap& memory() noexcept { return heap_; }
     [[nodiscard]] explorer& strategy() noexcept { return strategy_; }
@@ -113,6 +124,7 @@ private:
     fault found_ = fault::none;
     std::string report_;
     std::vector<std::int64_t> noted_;
+    std::vector<thread_id> turns_; // who took each step, for the token
     bool has_noted_ = false;
     bool stopped_ = false;
 
@@ -143,3 +155,6 @@ private:
 };
 
 } // namespace gantry::check::runtime
+
+// The callee-saved registers and the stack pointer of the last load or compare-exchange.
+extern "C" __attribute__((visibility("hidden"))) std::uint64_t gantry_check_registers[12];
