@@ -5,18 +5,42 @@
 #include <cstdio>
 #include <cstring>
 
+namespace {
+
+using namespace gantry::check;
+
+model_result run(const corpus::program& p, const model_options& options) {
+    return model(options, [](void* body) { reinterpret_cast<void (*)()>(body)(); }, reinterpret_cast<void*>(p.body));
+}
+
+} // namespace
+
 int main(int argc, char** argv) {
-    using namespace gantry::check;
     const char* const only = argc > 1 ? argv[1] : nullptr;
     int wrong = 0;
     for (const corpus::program& p : corpus::programs()) {
         if (only != nullptr && std::strcmp(only, p.name) != 0) {
             continue;
         }
-        const model_options options{.seconds_max = 10};
-        const model_result r =
-            model(options, [](void* body) { reinterpret_cast<void (*)()>(body)(); }, reinterpret_cast<void*>(p.body));
-        const bool right = r.found == p.expected && (p.expected != fault::none || r.exhaustive);
+        const model_result r = run(p, {.seconds_max = 10});
+        bool right = r.found == p.expected && (p.expected != fault::none || r.exhaustive);
+        if (right && p.expected != fault::none) {
+            // The token leads to the same fault again, and so do random walks.
+            const model_result again = run(p, {.replay = r.token});
+            const model_result random = run(p, {.mode = search::random, .executions_max = 20'000, .seconds_max = 10});
+            right = again.found == p.expected && random.found == p.expected;
+            if (!right) {
+                std::printf("replay of %s found %s: %s\nat random: %s after %llu\n", r.token.c_str(),
+                            name_of(again.found), again.report.c_str(), name_of(random.found),
+                            static_cast<unsigned long long>(random.graphs));
+            }
+        } else if (right) {
+            const model_result random = run(p, {.mode = search::random, .executions_max = 2'000, .seconds_max = 10});
+            right = random.ok();
+            if (!right) {
+                std::printf("at random: %s\n", random.report.c_str());
+            }
+        }
         wrong += right ? 0 : 1;
         std::printf("%s %-28s expected %s, found %s: %llu graphs, %llu blocked, %.3f s%s\n", right ? "ok   " : "WRONG",
                     p.name, name_of(p.expected), name_of(r.found), static_cast<unsigned long long>(r.graphs),

@@ -240,7 +240,6 @@ accessed random_explorer::access(thread_id t, const operation& op, const target&
         turn_ = no_thread;
         return result;
     }
-    threads_[t].saw_stale = threads_[t].saw_stale || back > 0;
     const event e = graph_.at(read);
     result.state = progress::done;
     result.seen = e.data;
@@ -298,23 +297,24 @@ progress random_explorer::finish(thread_id t) {
     return progress::done;
 }
 
-// Spinning on stale values: the newest ones are next. Spinning on the newest: until somebody writes.
-progress random_explorer::spin(thread_id t, std::uint32_t) {
+// Spinning on values that are no longer the newest: the newest ones are next. Spinning on the newest: until somebody
+// writes.
+progress random_explorer::spin(thread_id t, std::uint32_t events) {
     thread_progress& p = threads_[t];
-    if (p.saw_stale) {
-        p.saw_stale = false;
+    const auto all = graph_.thread(t);
+    const bool newest = std::ranges::all_of(all.last(events), [&](event_id id) {
+        const event& e = graph_.at(id);
+        return e.kind != event_kind::read ||
+               graph_.position_of(e.source) == graph_.location_at(e.location).writes.size();
+    });
+    if (!newest) {
+        p.now = state::running;
         p.fresh_only = true;
         return progress::done;
     }
-    if (p.now == state::waiting && p.writes_seen < writes_) {
-        p.now = state::running;
-        return progress::done;
-    }
-    if (p.now != state::waiting) {
-        p.now = state::waiting;
-        p.writes_seen = writes_;
-        turn_ = no_thread;
-    }
+    p.now = state::waiting;
+    p.writes_seen = writes_;
+    turn_ = no_thread;
     return progress::wait;
 }
 

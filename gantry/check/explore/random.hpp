@@ -62,7 +62,6 @@ private:
         thread_id joining = no_thread;
         std::uint64_t writes_seen = 0; // waiting: goes on when there are more
         bool fresh_only = false;       // spun on stale values: reads the newest from now on
-        bool saw_stale = false;
     };
 
     [[nodiscard]] std::uint64_t roll();

@@ -102,7 +102,7 @@ void release(void* p, allocator how, const void* site) {
     }
     // Freeing conflicts with every access, as a write of the whole block would.
     if (b->size > 0) {
-        active->plain(t, heap::start_of(*b), b->size, true, site);
+        active->plain(t, heap::start_of(*b), b->size, true, site, true);
     }
     active->memory().release(*b, t.id, t.clock[t.id], site);
 }

@@ -277,7 +277,8 @@ void session::fence(modelled_thread& t, order o, const void* site) {
     refresh_clock(t);
 }
 
-void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site) {
+void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
+                    bool frees) {
     if (heap::owns(address) && !heap_.usable(address, size)) {
         const heap::block* b = heap_.block_around(address);
         std::string what = b == nullptr ? "an access to memory that was never allocated"
@@ -301,6 +302,7 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
     now.thread = t.id;
     now.epoch = t.clock[t.id];
     now.writes = writes;
+    now.frees = frees;
     if (const auto before =
             shadow_.access(address, size, now, std::span<const std::uint32_t>(t.clock.data(), t.clock_size))) {
         race(t, address, *before, now);
@@ -308,12 +310,15 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
 }
 
 std::string session::describe(const touch& t) {
-    return std::string(t.atomic ? "atomic " : "plain ") + (t.writes ? "write" : "read") + " by thread " +
-           std::to_string(t.thread) + " at " + place_of(t.site);
+    return (t.frees ? "release of the block"
+                    : std::string(t.atomic ? "atomic " : "plain ") + (t.writes ? "write" : "read")) +
+           " by thread " + std::to_string(t.thread) + " at " + place_of(t.site);
 }
 
 void session::race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now) {
-    std::string what = "data race: " + describe(now) + "\n  against: " + describe(before) +
+    const bool frees = now.frees || before.frees;
+    std::string what = (frees ? "use of memory that another thread releases: " : "data race: ") + describe(now) +
+                       "\n  against: " + describe(before) +
                        "\n  nothing that the first thread did afterwards happens before the second access";
     if (heap::owns(address)) {
         if (const heap::block* b = heap_.block_around(address); b != nullptr) {
@@ -327,7 +332,7 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
             what += "\n    " + place_of(t.calls.sites[i]);
         }
     }
-    fail(fault::race, what);
+    fail(frees ? fault::use_after_free : fault::race, what);
 }
 
 modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*), void* argument, const void* site) {

@@ -88,7 +88,8 @@ public:
     // Before a load: stops a thread that has come round a loop without changing anything.
     void arrive(modelled_thread& t, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
-    void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site);
+    void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
+               bool frees = false);
     modelled_thread& create(modelled_thread& t, void* (*entry)(void*), void* argument, const void* site);
     void join(modelled_thread& t, modelled_thread& child, const void* site);
     [[noreturn]] void exit_thread(modelled_thread& t);

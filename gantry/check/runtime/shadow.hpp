@@ -30,6 +30,7 @@ struct touch {
     std::uint8_t mask = 0; // bytes of the cell
     bool writes = false;
     bool atomic = false;
+    bool frees = false;
 };
 
 class shadow {
