@@ -271,4 +271,19 @@ SOUND(stack_is_reused) {
     }
 }
 
+// Two objects in one word: a plain write to one says nothing about the other.
+SOUND(atomic_beside_plain) {
+    struct {
+        alignas(8) int plain = 0;
+        std::atomic<int> atomic{0};
+    } both;
+    std::thread other([&] { both.atomic.store(1, std::memory_order_relaxed); });
+    both.plain = 1;
+    const int first_look = both.atomic.load(std::memory_order_relaxed);
+    both.plain = 2;
+    const int second_look = both.atomic.load(std::memory_order_relaxed);
+    other.join();
+    GANTRY_CHECK(first_look <= second_look && both.atomic.load(std::memory_order_relaxed) == 1);
+}
+
 } // namespace

@@ -16,6 +16,7 @@
 #include <gantry/check/graph/event.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -63,10 +64,10 @@ public:
         return race;
     }
 
-    // Which object lies at the address: counts up when memory that was accessed atomically is written plainly.
+    // Which object lies at the address: counts up when a byte that was accessed atomically is written plainly.
     [[nodiscard]] std::uint32_t epoch_of(std::uint64_t address) const noexcept {
         const slot* s = find(address / 8);
-        return s != nullptr ? s->object : 0;
+        return s != nullptr ? s->object[address % 8] : 0U;
     }
 
 private:
@@ -76,8 +77,8 @@ private:
         std::uint64_t cell = 0;
         std::uint32_t generation = 0;
         std::uint32_t first = none;
-        std::uint32_t object = 0;
-        bool atomic = false;
+        std::array<std::uint16_t, 8> object{}; // per byte
+        std::uint8_t atomic = 0;               // mask of bytes
     };
 
     struct link {
@@ -113,7 +114,7 @@ private:
         }
         slot& s = place(cell);
         if (s.generation != generation_) {
-            s = {cell, generation_, none, 0, false};
+            s = {cell, generation_, none, {}, 0};
             ++used_;
         }
         return s;
@@ -153,10 +154,12 @@ private:
         const std::uint32_t first = s.first;
         s.first = index;
         if (what.atomic) {
-            s.atomic = true;
-        } else if (what.writes && s.atomic) {
-            s.atomic = false;
-            ++s.object;
+            s.atomic |= what.mask;
+        } else if (const unsigned anew = s.atomic & what.mask; what.writes && anew != 0) {
+            for (unsigned i = 0; i < 8; ++i) {
+                s.object[i] = static_cast<std::uint16_t>(s.object[i] + ((anew >> i) & 1U));
+            }
+            s.atomic = static_cast<std::uint8_t>(s.atomic & ~anew);
         }
         touches_.push_back({what, first});
         return race;
