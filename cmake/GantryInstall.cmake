@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 # The installed package: find_package(gantry COMPONENTS base channel ...) and pkg-config gantry-<module>.
-include(GNUInstallDirs)
 include(CMakePackageConfigHelpers)
 
 get_property(modules GLOBAL PROPERTY GANTRY_MODULES)
 set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/gantry)
 set(GANTRY_CONFIG_COMPONENTS "")
+# The way from a .pc file to the prefix, so that an installed tree can be moved.
+file(RELATIVE_PATH PC_TO_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+string(REGEX REPLACE "/$" "" PC_TO_PREFIX "${PC_TO_PREFIX}")
 foreach(name ${modules})
   get_property(depends GLOBAL PROPERTY GANTRY_${name}_DEPENDS)
   get_property(packages GLOBAL PROPERTY GANTRY_${name}_PACKAGES)
@@ -38,3 +40,19 @@ write_basic_package_version_file(${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake
 install(FILES ${PROJECT_BINARY_DIR}/gantryConfig.cmake ${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake
   DESTINATION ${package_dir} COMPONENT library)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)
+
+# `./dev package`: one archive and one Debian package each for the library and the programs.
+set(CPACK_PACKAGE_VENDOR "The gantry authors")
+set(CPACK_PACKAGE_CONTACT "gantry maintainers <gantry@localhost>")
+set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
+set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
+set(CPACK_COMPONENTS_ALL library programs)
+set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
+set(CPACK_DEB_COMPONENT_INSTALL ON)
+set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
+set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libgantry-dev)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME gantry)
+set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
+include(CPack)

@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: MIT
+#include <apps/telem/core/kinds.hpp>
+
+#include <algorithm>
+#include <array>
+
+namespace telem {
+namespace {
+
+key_spec integer(std::string_view name, std::uint64_t fallback, double least, double most, std::string_view meaning) {
+    return {name, key_type::integer, fallback, false, least, most, {}, meaning};
+}
+
+key_spec limit_key() {
+    return {
+        "limit", key_type::integer, std::uint64_t{100}, true, 0, 4294967295.0, {}, "the value that is compared with"};
+}
+
+key_spec queue_key() {
+    return integer("queue_blocks", 64, 1, 65536,
+                   "how many blocks (of up to 1024 points) wait before this node at most");
+}
+
+key_spec label_key(std::string_view fallback) {
+    return {"label", key_type::text, std::string(fallback), false, 1, 64, {}, "printed in brackets before each figure"};
+}
+
+key_spec bytes_key() {
+    return integer("bytes_max", 256U << 20U, 65536, 1e15,
+                   "memory for what is kept per name; beyond it points are refused");
+}
+
+} // namespace
+
+std::span<const kind_spec> all_kinds() {
+    static const std::vector<kind_spec> kinds{
+        {"source",
+         "udp",
+         "lines of `name value` in UDP datagrams",
+         flow::nothing,
+         flow::points,
+         {{"listen", key_type::address, std::string("127.0.0.1:1990"), true, 0, 0, {}, "address and port"},
+          {"protocol", key_type::choice, std::string("line"), false, 0, 0, {"line"}, "how a datagram is read"},
+          integer("receive_buffer_bytes", 8U << 20U, 4096, 1U << 30U, "what the kernel may hold; it may give less")},
+         nullptr},
+        {"filter",
+         "low",
+         "passes points with value <= limit",
+         flow::points,
+         flow::points,
+         {limit_key(), queue_key()},
+         make_low},
+        {"filter",
+         "high",
+         "passes points with value >= limit",
+         flow::points,
+         flow::points,
+         {limit_key(), queue_key()},
+         make_high},
+        {"aggregate",
+         "ckms",
+         "quantiles per name, over all its points",
+         flow::points,
+         flow::rows,
+         {label_key("CKMS"),
+          {"mode",
+           key_type::choice,
+           std::string("low_biased"),
+           false,
+           0,
+           0,
+           {"low_biased", "high_biased", "uniform"},
+           "where the ranks are most exact"},
+          {"epsilon", key_type::real, 0.01, false, 0.0001, 0.5, {}, "the error allowed, as a share of the rank"},
+          {"quantiles",
+           key_type::quantiles,
+           std::vector<double>{0, 0.25, 0.5, 0.75, 0.9, 0.99},
+           false,
+           0,
+           1,
+           {},
+           "which quantiles are reported, rising"},
+          bytes_key(),
+          queue_key()},
+         make_ckms},
+        {"aggregate",
+         "moving_average",
+         "the mean per name, over all its points",
+         flow::points,
+         flow::rows,
+         {label_key("CMA"), bytes_key(), queue_key()},
+         make_moving_average},
+        {"sink",
+         "console",
+         "prints on standard output",
+         flow::either,
+         flow::nothing,
+         {{"format",
+           key_type::choice,
+           std::string("text"),
+           false,
+           0,
+           0,
+           {"text", "json"},
+           "lines for people, or an object a line for machines"},
+          queue_key()},
+         make_console},
+    };
+    return kinds;
+}
+
+const kind_spec* find_kind(std::string_view section, std::string_view name) {
+    const auto kinds = all_kinds();
+    const auto found = std::ranges::find_if(
+        kinds, [&](const kind_spec& kind) { return kind.section == section && kind.name == name; });
+    return found == kinds.end() ? nullptr : &*found;
+}
+
+std::span<const std::string_view> all_sections() {
+    static constexpr std::array<std::string_view, 4> sections{"source", "filter", "aggregate", "sink"};
+    return sections;
+}
+
+} // namespace telem

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: MIT
+#include <apps/telem/core/station.hpp>
+
+#include <algorithm>
+
+namespace telem {
+
+void outbox::add(const schema& meaning, std::chrono::milliseconds time, const row& figure) {
+    if (rows_ && (rows_meaning_ != &meaning || rows_time_ != time)) {
+        flush();
+    }
+    if (!rows_) {
+        rows_ = pools_->rows.take();
+        rows_meaning_ = &meaning;
+        rows_time_ = time;
+    }
+    rows_.fill().room().front() = figure;
+    rows_.fill().used(1);
+    if (rows_.fill().room().empty()) {
+        flush();
+    }
+}
+
+void outbox::flush() {
+    if (points_ && !points_.entries().empty()) {
+        for (std::size_t i = 1; i < arrows_.size(); ++i) {
+            send_to(i, {points_.share()});
+        }
+        if (!arrows_.empty()) {
+            send_to(0, {std::move(points_)});
+        }
+        points_ = {};
+    }
+    if (rows_) {
+        for (std::size_t i = 1; i < arrows_.size(); ++i) {
+            send_to(i, {report{rows_.share(), rows_meaning_, rows_time_}});
+        }
+        if (!arrows_.empty()) {
+            send_to(0, {report{std::move(rows_), rows_meaning_, rows_time_}});
+        }
+        rows_ = {};
+    }
+}
+
+void outbox::send(const pulse& beat) {
+    for (std::size_t i = 0; i < arrows_.size(); ++i) {
+        pulse copy = beat;
+        copy.arrow = arrows_[i].number;
+        send_to(i, {copy});
+    }
+}
+
+void outbox::send_to(std::size_t which, event what) {
+    if (waits_) {
+        ++events_;
+        if (auto pushed = arrows_[which].to.push(std::move(what)); !pushed) {
+            count_lost(pushed.error().value);
+        }
+        return;
+    }
+    pending_.emplace_back(which, std::move(what));
+}
+
+bool outbox::deliver() {
+    while (!pending_.empty()) {
+        auto& [which, what] = pending_.front();
+        auto pushed = arrows_[which].to.try_push(std::move(what));
+        if (!pushed) {
+            if (pushed.error().reason == gantry::channel::errc::full) {
+                what = std::move(pushed.error().value);
+                return false;
+            }
+            count_lost(pushed.error().value);
+        }
+        ++events_;
+        pending_.pop_front();
+    }
+    return true;
+}
+
+void outbox::count_lost(const event& what) {
+    if (const auto* points = std::get_if<shared_block<metric>>(&what.what)) {
+        lost_.add(points->entries().size());
+    }
+}
+
+station::station(std::string name, std::string kind, pools& from, bool waits, std::size_t queue_events)
+    : stage(std::move(name), std::move(kind), from, waits) {
+    auto [to, in] = gantry::channel::bounded<event>(queue_events);
+    entrance_.emplace(std::move(to));
+    in_.emplace(std::move(in));
+}
+
+outbox::arrow station::enter() {
+    arrows_.push_back(0);
+    return {*entrance_, static_cast<std::uint32_t>(arrows_.size() - 1)};
+}
+
+progress station::advance() {
+    if (finished_) {
+        return out().deliver() ? progress::done : progress::blocked;
+    }
+    if (!out().deliver()) {
+        return progress::blocked;
+    }
+    auto got = in_->try_pop();
+    if (!got && got.error() == gantry::channel::errc::empty) {
+        // Nothing waits behind this: pass on what is there rather than hold it for a fuller block.
+        out().flush();
+        if (!waits()) {
+            return out().deliver() ? progress::idle : progress::blocked;
+        }
+        got = in_->pop();
+    }
+    if (!got) {
+        // Every sender is gone without a last pulse: the nodes before this one failed. Report what did come.
+        finished_ = true;
+        node_->on_pulse({.sequence = pulse::last}, out());
+        out().flush();
+        out().send({.sequence = pulse::last});
+        return progress::worked;
+    }
+    if (const auto* points = std::get_if<shared_block<metric>>(&got->what)) {
+        points_in_.add(points->entries().size());
+        node_->on_points(points->entries(), out());
+    } else if (const auto* rows = std::get_if<report>(&got->what)) {
+        node_->on_rows(*rows, out());
+    } else {
+        finished_ = on(std::get<pulse>(got->what));
+    }
+    return progress::worked;
+}
+
+bool station::on(pulse beat) {
+    arrows_[beat.arrow] = beat.sequence;
+    const std::uint64_t everywhere = *std::ranges::min_element(arrows_);
+    if (everywhere <= acted_on_) {
+        return false;
+    }
+    acted_on_ = everywhere;
+    pulses_.add(1);
+    beat.sequence = everywhere;
+    node_->on_pulse(beat, out());
+    out().flush();
+    out().send(beat);
+    return everywhere == pulse::last;
+}
+
+void station::abandon() {
+    finished_ = true;
+    out().close();
+    in_.reset();
+}
+
+std::vector<figure> station::figures() const {
+    std::vector<figure> all{{"points_in", points_in_.get()}};
+    for (figure& more : node_->figures()) {
+        all.push_back(std::move(more));
+    }
+    if (out().lost() != 0) {
+        all.push_back({"points_lost", out().lost()});
+    }
+    return all;
+}
+
+} // namespace telem

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// tuning: every number of the library that decides how rare a path is (spin counts, block and batch sizes).
+//
+// Use it when you write library code whose rare path depends on a count: the number belongs here, so that the model
+// build can make it tiny and the model checker meets the rare path in a handful of steps.
+// Do not use it when a number is part of a promise (a capacity, a format): that is a parameter or a constant of the
+// component.
+//
+// GANTRY_MODEL_BUILD (defined by the model checker's CMake target, for the library's own sources and for the code
+// under test alike) selects the tiny set. The two sets give different bodies to the same inline functions, so one
+// program must not mix them. This is enforced, not hoped for: the constants live in an inline namespace named after
+// the set, every translation unit that includes this header refers to a symbol of that namespace, and the library
+// (tuning.cpp) defines the symbol of its own set only. A mixed program does not link; the linker names `release_build`
+// or `model_build`. The reference is a constant: nothing runs at start-up.
+//
+// Threads: constants. Progress: n/a. Ordering: n/a.
+// Cost: one read-only pointer per program. Failure: a mixed program fails to link.
+// Lifetime: static. Origin: RocksDB and TigerBeetle shrink such constants for their simulators; the link check is ours.
+
+#include <cstddef>
+#include <cstdint>
+
+namespace gantry::tuning {
+
+#if defined(GANTRY_MODEL_BUILD)
+inline namespace model_build {
+inline constexpr bool is_model_build = true;
+#else
+inline namespace release_build {
+inline constexpr bool is_model_build = false;
+#endif
+
+namespace detail {
+constexpr auto pick(auto release, decltype(release) model) noexcept {
+    return is_model_build ? model : release;
+}
+} // namespace detail
+
+// backoff: rounds of 1, 2, 4, ... pause instructions before the first yield, and yields before it says "park".
+inline constexpr std::uint32_t backoff_spin_rounds = detail::pick(std::uint32_t{6}, 0);
+inline constexpr std::uint32_t backoff_yield_rounds = detail::pick(std::uint32_t{4}, 1);
+
+// sync::mutex: looks at the lock word, one pause instruction apart, before the thread parks.
+inline constexpr std::uint32_t mutex_spin_looks = detail::pick(std::uint32_t{100}, 1);
+
+// Unbounded channel: a block of elements is about this large, and never smaller than so many elements.
+inline constexpr std::size_t channel_block_bytes = detail::pick(std::size_t{4096}, 0);
+inline constexpr std::size_t channel_block_slots_min = detail::pick(std::size_t{8}, 2);
+
+extern const char linked_with; // Defined by the library in the namespace of its own set.
+[[gnu::used]] inline constexpr const char* link_check = &linked_with;
+
+} // namespace release_build or model_build
+
+} // namespace gantry::tuning

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: MIT
+// What channels allocate, seen through the replaced operator new. The sanitizers bring their own: not under them.
+#include <gantry/base/cache_line.hpp>
+#include <gantry/base/tuning.hpp>
+#include <gantry/channel/channel.hpp>
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define GANTRY_COUNT_ALLOCATIONS
+#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+#define GANTRY_COUNT_ALLOCATIONS
+#endif
+#endif
+
+#if defined(GANTRY_COUNT_ALLOCATIONS)
+
+#include <gtest/gtest.h>
+
+#include <malloc.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <new>
+
+namespace {
+
+thread_local std::size_t allocations = 0;
+thread_local std::size_t live_bytes = 0;
+thread_local bool fails = false;
+
+void* counted(void* block) {
+    if (block == nullptr)
+        throw std::bad_alloc();
+    ++allocations;
+    live_bytes += ::malloc_usable_size(block);
+    return block;
+}
+
+void uncounted(void* block) noexcept {
+    live_bytes -= block ? ::malloc_usable_size(block) : 0;
+    std::free(block);
+}
+
+} // namespace
+
+void* operator new(std::size_t size) {
+    return counted(fails ? nullptr : std::malloc(size));
+}
+void* operator new(std::size_t size, std::align_val_t alignment) {
+    const auto aligned = static_cast<std::size_t>(alignment);
+    return counted(fails ? nullptr : std::aligned_alloc(aligned, (size + aligned - 1) / aligned * aligned));
+}
+void operator delete(void* block) noexcept {
+    uncounted(block);
+}
+void operator delete(void* block, std::size_t) noexcept {
+    uncounted(block);
+}
+void operator delete(void* block, std::align_val_t) noexcept {
+    uncounted(block);
+}
+void operator delete(void* block, std::size_t, std::align_val_t) noexcept {
+    uncounted(block);
+}
+
+namespace {
+
+namespace channel = gantry::channel;
+
+// A bounded channel allocates when it is made and never again.
+TEST(channel_allocation, bounded_is_preallocated) {
+    auto [tx, rx] = channel::bounded<std::uint64_t>(100);
+    const std::size_t before = allocations;
+    for (std::uint64_t i = 0; i != 1000; ++i) {
+        ASSERT_TRUE(tx.try_push(i));
+        if (i >= 99) {
+            ASSERT_TRUE(rx.try_pop());
+        }
+    }
+    ASSERT_TRUE(channel::sender(tx).push(1));
+    EXPECT_EQ(allocations, before);
+}
+
+// An unbounded channel allocates a block at a time, keeps at most two blocks when drained, and no handle costs any.
+TEST(channel_allocation, unbounded_gives_blocks_back) {
+    constexpr std::uint64_t count = 100'000;
+    constexpr std::size_t block_bytes = gantry::tuning::channel_block_bytes + gantry::cache_line_bytes;
+    const std::size_t nothing = live_bytes;
+    {
+        auto [tx, rx] = channel::unbounded<std::uint64_t>();
+        const std::size_t empty = live_bytes;
+        const std::size_t before = allocations;
+        for (std::uint64_t i = 0; i != count; ++i)
+            ASSERT_TRUE(tx.push(i));
+        EXPECT_GE(live_bytes - empty, count * sizeof(std::uint64_t));
+        EXPECT_LE(allocations - before, count * sizeof(std::uint64_t) / gantry::tuning::channel_block_bytes + 1);
+        for (std::uint64_t i = 0; i != count; ++i)
+            ASSERT_EQ(rx.pop(), i);
+        EXPECT_LE(live_bytes - empty, 2 * block_bytes);
+        // In the steady state blocks are reused.
+        const std::size_t drained = allocations;
+        for (std::uint64_t i = 0; i != count; ++i) {
+            ASSERT_TRUE(tx.push(i));
+            ASSERT_EQ(rx.pop(), i);
+        }
+        EXPECT_EQ(allocations, drained);
+    }
+    EXPECT_EQ(live_bytes, nothing);
+}
+
+// When memory is exhausted the push throws, the value stays with its owner, and the channel goes on when memory is
+// back.
+TEST(channel_allocation, exhausted_memory) {
+    auto [tx, rx] = channel::unbounded<std::uint64_t>();
+    std::uint64_t pushed = 0;
+    bool threw = false;
+    fails = true;
+    try {
+        while (tx.push(pushed))
+            ++pushed;
+    } catch (const std::bad_alloc&) {
+        threw = true;
+    }
+    fails = false;
+    EXPECT_TRUE(threw);
+    EXPECT_EQ(rx.size(), pushed);
+    for (; pushed != 5000; ++pushed) { // at each boundary of blocks in turn
+        fails = true;
+        try {
+            if (tx.push(pushed)) {
+                fails = false;
+                continue;
+            }
+        } catch (const std::bad_alloc&) {
+        }
+        fails = false;
+        ASSERT_EQ(tx.size(), pushed);
+        ASSERT_TRUE(tx.push(pushed));
+    }
+    for (std::uint64_t i = 0; i != pushed; ++i)
+        ASSERT_EQ(rx.pop(), i);
+}
+
+} // namespace
+
+#endif

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+// What must hold: repetitions of one benchmark become one row with their median, peers get their ratio to ours, and a
+// file that is no result file is refused with the reason.
+#include <gmock/gmock.h>
+#include <tools/bench_report/report.hpp>
+
+namespace {
+
+using testing::HasSubstr;
+
+constexpr const char* three_repetitions = R"({
+  "context": {"date": "2026-01-01", "num_cpus": 2, "mhz_per_cpu": 3000},
+  "benchmarks": [
+    {"name": "spsc/gantry/cap:16/real_time", "run_name": "spsc/gantry/cap:16/real_time", "run_type": "iteration",
+     "real_time": 5, "time_unit": "us", "items_per_second": 1e8, "tuples": 5},
+    {"name": "spsc/gantry/cap:16/real_time", "run_name": "spsc/gantry/cap:16/real_time", "run_type": "iteration",
+     "real_time": 5, "time_unit": "us", "items_per_second": 5e7, "tuples": 7},
+    {"name": "spsc/gantry/cap:16/real_time", "run_name": "spsc/gantry/cap:16/real_time", "run_type": "iteration",
+     "real_time": 5, "time_unit": "us", "items_per_second": 2e7, "tuples": 6},
+    {"name": "spsc/std/cap:16/real_time", "run_name": "spsc/std/cap:16/real_time", "run_type": "iteration",
+     "real_time": 60, "time_unit": "ns"},
+    {"name": "spsc/std/cap:16/real_time_mean", "run_name": "spsc/std/cap:16/real_time", "run_type": "aggregate",
+     "real_time": 1000, "time_unit": "ns"}
+  ]})";
+
+TEST(bench_report, takes_the_median_of_the_repetitions) {
+    const auto run = bench_report::read("channel", three_repetitions);
+    ASSERT_TRUE(run.has_value());
+    ASSERT_EQ(run->measurements.size(), 2U);
+    EXPECT_EQ(run->measurements[0].workload, "spsc");
+    EXPECT_EQ(run->measurements[0].implementation, "gantry");
+    EXPECT_EQ(run->measurements[0].parameters, "cap:16");
+    EXPECT_DOUBLE_EQ(bench_report::median(run->measurements[0].ns_per_item), 20.0);
+    EXPECT_DOUBLE_EQ(run->measurements[0].counters.at("tuples"), 6.0);
+    EXPECT_DOUBLE_EQ(bench_report::median(run->measurements[1].ns_per_item), 60.0);
+}
+
+TEST(bench_report, sets_a_peer_in_relation_to_ours) {
+    const auto run = bench_report::read("channel", three_repetitions);
+    ASSERT_TRUE(run.has_value());
+    const auto text = bench_report::page({*run}, {.cpu = "c", .compiler = "g", .commit = "abc"});
+    EXPECT_THAT(text, HasSubstr("| spsc | cap:16 | gantry | 20 ns | 10 ns - 50 ns |  | tuples 6 |"));
+    EXPECT_THAT(text, HasSubstr("| spsc | cap:16 | std | 60 ns | 60 ns - 60 ns | 3.00 |  |"));
+}
+
+TEST(bench_report, refuses_what_is_no_result_file) {
+    EXPECT_FALSE(bench_report::read("x", "not json").has_value());
+    EXPECT_FALSE(bench_report::read("x", "[]").has_value());
+    EXPECT_FALSE(bench_report::read("x", R"({"benchmarks": 5})").has_value());
+    const auto unnamed = bench_report::read("x", R"({"benchmarks": [{"name": "BM_x", "run_type": "iteration"}]})");
+    ASSERT_FALSE(unnamed.has_value());
+    EXPECT_THAT(unnamed.error(), HasSubstr("BM_x"));
+}
+
+} // namespace
