@@ -334,32 +334,35 @@ void exact_explorer::push_revisit(const graph& from, event_id write, event_id re
     }
     auto g = spare();
     g->assign_restricted(from, keep_, renamed_);
-    place_and_push(*g, renamed_[static_cast<std::size_t>(write)], renamed_[static_cast<std::size_t>(read)]);
-    pool_.push_back(std::move(g));
+    place_and_push(std::move(g), renamed_[static_cast<std::size_t>(write)],
+                   renamed_[static_cast<std::size_t>(read)]);
 }
 
 // Pushes the graph once for every place that the revisiting write can have in modification order.
-void exact_explorer::place_and_push(graph& g, event_id write, event_id read) {
-    const event w = g.at(write);
-    const auto end = static_cast<std::uint32_t>(g.location_at(w.location).writes.size());
-    std::uint32_t first = g.floor_of(write) + 1U;
+void exact_explorer::place_and_push(std::unique_ptr<graph> g, event_id write, event_id read) {
+    const event w = g->at(write);
+    const auto end = static_cast<std::uint32_t>(g->location_at(w.location).writes.size());
+    std::uint32_t first = g->floor_of(write) + 1U;
     std::uint32_t last = end;
     if (w.source != no_event) {
-        first = last = g.position_of(g.at(w.source).source) + 1U;
+        first = last = g->position_of(g->at(w.source).source) + 1U;
     }
     for (std::uint32_t position = first; position <= last; ++position) {
-        g.move_write(write, position);
-        if (position < g.floor_of(read) || g.splits_rmw(w.location, position + 1U)) {
+        g->move_write(write, position);
+        if (position < g->floor_of(read) || g->splits_rmw(w.location, position + 1U)) {
             continue;
         }
-        g.set_source(read, write);
-        if (g.at(read).blocked && position != end) {
+        g->set_source(read, write);
+        if ((g->at(read).blocked && position != end) || !g->sequentially_consistent()) {
             continue;
         }
-        if (g.sequentially_consistent()) {
-            push(g);
+        if (position == last) {
+            pending_.push_back(std::move(g));
+            return;
         }
+        push(*g);
     }
+    pool_.push_back(std::move(g));
 }
 
 std::unique_ptr<graph> exact_explorer::spare() {

@@ -69,7 +69,7 @@ private:
     bool maximally_added(const graph& from, event_id e, event_id write) const;
     void push_revisit(const graph& from, event_id write, event_id read);
     void push(const graph& g);
-    void place_and_push(graph& g, event_id write, event_id read);
+    void place_and_push(std::unique_ptr<graph> g, event_id write, event_id read);
     std::unique_ptr<graph> spare();
     void diverge(std::string what);
 

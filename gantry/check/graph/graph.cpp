@@ -192,7 +192,7 @@ void graph::need_thread(thread_id t) {
         created_by_.resize(t + 1U, no_event);
     }
     if (t >= width_) {
-        const std::size_t wider = std::bit_ceil(t + 1U);
+        const std::size_t wider = (t / 4U + 1U) * 4U;
         std::vector<std::uint32_t> clocks(events_.size() * clocks_per_event * wider);
         for (std::size_t r = 0; r < events_.size() * clocks_per_event; ++r) {
             std::copy_n(clocks_.begin() + static_cast<std::ptrdiff_t>(r * width_), width_,
