@@ -42,6 +42,7 @@ struct model_options {
     std::uint64_t executions_max = UINT64_MAX; // graphs when exact, executions when random
     double seconds_max = 0;                    // 0: no limit
     std::uint64_t seed = 1;                    // of the random search
+    unsigned spurious_max = 1;                 // waits that end for no reason, for each thread
     bool leaks = true;                         // memory that no free() was called for is a failure
     std::string replay{};                      // a token from a report: run that execution alone
 };

@@ -40,7 +40,8 @@ ending exact_explorer::end(bool stopped) {
         for (std::size_t i = events.size() - looked; i < events.size(); ++i) {
             const event& e = graph_.at(events[i]);
             newest = newest && (e.kind != event_kind::read ||
-                                graph_.position_of(e.source) == graph_.location_at(e.location).writes.size());
+                                (!graph_.operation_of(e).timed &&
+                                 graph_.position_of(e.source) == graph_.location_at(e.location).writes.size()));
         }
     }
     if (everybody) {
@@ -299,6 +300,9 @@ void exact_explorer::revisit(const graph& from, event_id write, event_id last_ta
 // alone revisits, so that no graph is made twice.
 bool exact_explorer::maximally_added(const graph& from, event_id id, event_id write) const {
     const event& e = from.at(id);
+    if (e.kind == event_kind::choice) {
+        return e.data.low == 0;
+    }
     if (e.kind != event_kind::read && e.kind != event_kind::write) {
         return true;
     }
@@ -334,8 +338,7 @@ void exact_explorer::push_revisit(const graph& from, event_id write, event_id re
     }
     auto g = spare();
     g->assign_restricted(from, keep_, renamed_);
-    place_and_push(std::move(g), renamed_[static_cast<std::size_t>(write)],
-                   renamed_[static_cast<std::size_t>(read)]);
+    place_and_push(std::move(g), renamed_[static_cast<std::size_t>(write)], renamed_[static_cast<std::size_t>(read)]);
 }
 
 // Pushes the graph once for every place that the revisiting write can have in modification order.
@@ -403,6 +406,27 @@ progress exact_explorer::spin(thread_id t, std::uint32_t events) {
     threads_[t].now = state::spinning;
     threads_[t].round = events;
     return progress::wait;
+}
+
+progress exact_explorer::choose(thread_id t, std::uint32_t options, const void* site, std::uint32_t& chosen) {
+    if (const event* e = next_of(t); e != nullptr) {
+        if (!expect(e, event_kind::choice, 0)) {
+            return progress::wait;
+        }
+        chosen = static_cast<std::uint32_t>(e->data.low);
+    } else if (!settled_) {
+        return progress::wait;
+    } else {
+        const event_id choice = graph_.add_choice(t, 0, site);
+        for (std::uint32_t other = 1; other < options; ++other) {
+            graph_.change_choice(choice, other);
+            push(graph_);
+        }
+        graph_.change_choice(choice, 0);
+        chosen = 0;
+    }
+    pass(t);
+    return progress::done;
 }
 
 thread_id exact_explorer::name_child(thread_id parent, std::uint32_t index) {

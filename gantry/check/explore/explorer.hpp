@@ -64,6 +64,8 @@ public:
 
     virtual accessed access(thread_id t, const operation& op, const target& where) = 0;
     virtual progress fence(thread_id t, order o, const void* site) = 0;
+    // One of 0 .. options-1; 0 is what happens ordinarily.
+    virtual progress choose(thread_id t, std::uint32_t options, const void* site, std::uint32_t& chosen) = 0;
     // Names the new thread: the same name for the same creation in every execution.
     virtual progress create(thread_id t, const void* site, thread_id& child) = 0;
     virtual progress join(thread_id t, thread_id child, const void* site) = 0;

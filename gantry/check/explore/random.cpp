@@ -35,6 +35,8 @@ std::vector<scripted> script_of(const graph& g, std::span<const thread_id> turns
             step.behind = newer(e.location, g.position_of(e.source));
         } else if (e.kind == event_kind::write) {
             step.behind = newer(e.location, e.position);
+        } else if (e.kind == event_kind::choice) {
+            step.behind = static_cast<std::uint32_t>(e.data.low);
         }
         ++done[t];
         const bool half = e.kind == event_kind::read && e.exclusive && done[t] < events.size();
@@ -179,7 +181,9 @@ ending random_explorer::end(bool stopped) {
     }
     const bool complete =
         std::ranges::all_of(threads_, [](const thread_progress& p) { return p.now == state::finished; });
-    return complete ? ending::complete : ending::deadlock;
+    const bool times_out =
+        std::ranges::any_of(threads_, [](const thread_progress& p) { return p.now == state::waiting && p.timed; });
+    return complete ? ending::complete : times_out ? ending::blocked : ending::deadlock;
 }
 
 std::span<const std::uint32_t> random_explorer::clock(thread_id t) const noexcept {
@@ -236,6 +240,7 @@ accessed random_explorer::access(thread_id t, const operation& op, const target&
     if (!found) {
         graph_.remove_read();
         threads_[t].now = state::waiting;
+        threads_[t].timed = op.timed;
         threads_[t].writes_seen = writes_;
         turn_ = no_thread;
         return result;
@@ -261,6 +266,16 @@ progress random_explorer::fence(thread_id t, order o, const void* site) {
         return progress::wait;
     }
     graph_.add_fence(t, o, site);
+    stepped(t);
+    return progress::done;
+}
+
+progress random_explorer::choose(thread_id t, std::uint32_t options, const void* site, std::uint32_t& chosen) {
+    if (turn_ != t) {
+        return progress::wait;
+    }
+    chosen = how_far(options - 1);
+    graph_.add_choice(t, chosen, site);
     stepped(t);
     return progress::done;
 }
@@ -313,6 +328,7 @@ progress random_explorer::spin(thread_id t, std::uint32_t events) {
         return progress::done;
     }
     p.now = state::waiting;
+    p.timed = false;
     p.writes_seen = writes_;
     turn_ = no_thread;
     return progress::wait;

@@ -47,6 +47,7 @@ public:
 
     accessed access(thread_id t, const operation& op, const target& where) override;
     progress fence(thread_id t, order o, const void* site) override;
+    progress choose(thread_id t, std::uint32_t options, const void* site, std::uint32_t& chosen) override;
     progress create(thread_id t, const void* site, thread_id& child) override;
     progress join(thread_id t, thread_id child, const void* site) override;
     progress finish(thread_id t) override;
@@ -61,6 +62,7 @@ private:
         state now = state::running;
         thread_id joining = no_thread;
         std::uint64_t writes_seen = 0; // waiting: goes on when there are more
+        bool timed = false;            // waiting: not for ever
         bool fresh_only = false;       // spun on stale values: reads the newest from now on
     };
 

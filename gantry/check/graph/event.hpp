@@ -42,11 +42,13 @@ inline constexpr event_id initial_write = -1;
 inline constexpr event_id no_event = -2;
 inline constexpr location_id no_location = UINT32_MAX;
 
-enum class event_kind : std::uint8_t { read, write, fence, create, finish, join };
+// A choice is made by nobody in the program: whether a wait times out, whether a weak compare-exchange fails for no
+// reason.
+enum class event_kind : std::uint8_t { read, write, fence, create, finish, join, choice };
 
 // What a thread asks for: one atomic access as the compiler announced it, or one made of a library call.
 //
-// The last four treat a 16-byte value as a queue of waiting threads, a byte each, the thread's number plus one: a
+// Four treat a 16-byte value as a queue of waiting threads, a byte each, the thread's number plus one: a
 // thread joins at the end, the first `operand` threads are let go, a thread leaves, a thread looks whether it has been
 // let go.
 enum class operation_kind : std::uint8_t {
@@ -64,6 +66,8 @@ enum class operation_kind : std::uint8_t {
     dequeue,
     leave,
     look,
+    share,
+    unshare,
 };
 
 struct operation {
@@ -74,6 +78,7 @@ struct operation {
     // The thread does not go on until the operation succeeds: a lock, a wait. A load succeeds when it does *not* read
     // `expected`.
     bool await = false;
+    bool timed = false; // awaits until a time that may come: waiting in vain is no deadlock
     value operand;
     value expected;
 };
@@ -102,7 +107,8 @@ constexpr void add_byte(value& v, unsigned i, std::uint64_t byte) noexcept {
 // Whether the operation, having read `seen`, goes on to write.
 [[nodiscard]] constexpr bool writes_after(const operation& op, const value& seen) noexcept {
     return op.kind != operation_kind::load && op.kind != operation_kind::look &&
-           (op.kind != operation_kind::cas || seen == op.expected);
+           (op.kind != operation_kind::cas || seen == op.expected) &&
+           (op.kind != operation_kind::share || seen.low == 0);
 }
 
 // Whether a thread that read `seen` has to stay where it is.
@@ -175,6 +181,12 @@ constexpr void add_byte(value& v, unsigned i, std::uint64_t byte) noexcept {
         }
         break;
     }
+    case operation_kind::share:
+        result = {seen.low, seen.high + 1};
+        break;
+    case operation_kind::unshare:
+        result = {seen.low, seen.high - 1};
+        break;
     case operation_kind::load:
     case operation_kind::look:
     case operation_kind::store:

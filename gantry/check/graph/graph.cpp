@@ -328,6 +328,12 @@ event_id graph::add_fence(thread_id t, order o, const void* site) {
     return id;
 }
 
+event_id graph::add_choice(thread_id t, std::uint64_t chosen, const void* site) {
+    const event_id id = append(t, event_kind::choice, order::relaxed, site);
+    events_.back().data.low = chosen;
+    return id;
+}
+
 event_id graph::add_create(thread_id t, thread_id child, const void* site) {
     const event_id id = append(t, event_kind::create, order::relaxed, site);
     need_thread(child);

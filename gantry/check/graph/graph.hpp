@@ -73,6 +73,10 @@ public:
     // Takes back a read that was added last.
     void remove_read();
     event_id add_fence(thread_id t, order o, const void* site);
+    event_id add_choice(thread_id t, std::uint64_t chosen, const void* site);
+    void change_choice(event_id choice, std::uint64_t chosen) noexcept {
+        events_[static_cast<std::size_t>(choice)].data.low = chosen;
+    }
     event_id add_create(thread_id t, thread_id child, const void* site);
     event_id add_finish(thread_id t);
     event_id add_join(thread_id t, thread_id child, const void* site);

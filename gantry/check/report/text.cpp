@@ -154,6 +154,9 @@ std::string trace_of(const graph& g) {
                 case event_kind::create:
                     text += "starts thread " + std::to_string(e.other);
                     break;
+                case event_kind::choice:
+                    text += "chance takes way " + std::to_string(e.data.low);
+                    break;
                 case event_kind::finish:
                     text += "ends";
                     break;

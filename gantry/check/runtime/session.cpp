@@ -93,6 +93,7 @@ ending session::run(void (*body)(void*), void* context) {
     noted_.clear();
     has_noted_ = false;
     turns_.clear();
+    exits_.clear();
     restore_globals();
     heap_.clear();
     shadow_.clear();
@@ -102,6 +103,9 @@ ending session::run(void (*body)(void*), void* context) {
         t->exits.clear();
         t->held.clear();
         t->arrivals.clear();
+        t->time_ns = 0;
+        t->tick_ns = 1000;
+        t->spurious = 0;
     }
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
@@ -145,6 +149,12 @@ void session::exit_thread(modelled_thread& t) {
     while (!t.exits.empty()) {
         const thread_exit last = t.exits.back();
         t.exits.pop_back();
+        running = &t;
+        last.destroy(last.object);
+    }
+    while (t.id == 0 && !exits_.empty()) {
+        const thread_exit last = exits_.back();
+        exits_.pop_back();
         running = &t;
         last.destroy(last.object);
     }
@@ -267,6 +277,17 @@ void session::arrive(modelled_thread& t, const void* site) {
         }
     }
     t.arrivals.push_back({hash, events});
+}
+
+std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const void* site) {
+    std::uint32_t chosen = 0;
+    while (strategy_.choose(t.id, options, site, chosen) == progress::wait) {
+        switch_away(t);
+    }
+    turns_.push_back(t.id);
+    t.arrivals.clear();
+    refresh_clock(t);
+    return chosen;
 }
 
 void session::fence(modelled_thread& t, order o, const void* site) {

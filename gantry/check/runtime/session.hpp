@@ -68,6 +68,9 @@ struct modelled_thread {
     call_stack calls;
     std::vector<thread_exit> exits;
     std::vector<arrival> arrivals;
+    std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
+    std::uint64_t tick_ns = 0;
+    unsigned spurious = 0;                                   // wake-ups for no reason so far
     std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
 };
 
@@ -87,6 +90,8 @@ public:
                     const void* site);
     // Before a load: stops a thread that has come round a loop without changing anything.
     void arrive(modelled_thread& t, const void* site);
+    // One of 0 .. options-1.
+    std::uint32_t choose(modelled_thread& t, std::uint32_t options, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
     void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                bool frees = false);
@@ -95,11 +100,13 @@ public:
     [[noreturn]] void exit_thread(modelled_thread& t);
     [[noreturn]] void fail(fault f, std::string what, const void* site = nullptr);
 
+    void at_exit(thread_exit what) { exits_.push_back(what); }
     [[nodiscard]] modelled_thread* thread_of(pthread_t handle) noexcept;
     [[nodiscard]] const std::string& report() const noexcept { return report_; }
     [[nodiscard]] std::span<const thread_id> turns() const noexcept { return turns_; }
     [[nodiscard]] fault found() const noexcept { return found_; }
     [[nodiscard]] heap& memory() noexcept { return heap_; }
+    [[nodiscard]] const model_options& options() const noexcept { return options_; }
     [[nodiscard]] explorer& strategy() noexcept { return strategy_; }
     [[nodiscard]] std::vector<std::int64_t>& noted() noexcept { return noted_; }
     [[nodiscard]] bool has_noted() const noexcept { return has_noted_; }
@@ -125,7 +132,8 @@ private:
     fault found_ = fault::none;
     std::string report_;
     std::vector<std::int64_t> noted_;
-    std::vector<thread_id> turns_; // who took each step, for the token
+    std::vector<thread_exit> exits_; // destructors of static objects made in this execution
+    std::vector<thread_id> turns_;   // who took each step, for the token
     bool has_noted_ = false;
     bool stopped_ = false;
 
