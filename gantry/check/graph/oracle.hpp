@@ -221,6 +221,9 @@ inline std::set<std::string> executions(const program& p) {
                             }
                             v = *wrote[w];
                         }
+                        if (stays_blocked(i.op, v)) {
+                            return; // waits for ever: no complete execution
+                        }
                         seen[s] = v;
                         if (writes_after(i.op, v)) {
                             wrote[s] = written(i.op, v);
