@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The exact explorer against the oracle, for longer than a unit test may take: no execution missed, none made up, none
 // twice.
-#include <gantry/check/explore/random_program.hpp>
+#include <gantry/check/explore/test_programs.hpp>
 
 #include <gtest/gtest.h>
 

@@ -3,7 +3,7 @@
 // random programs against the brute-force oracle.
 #include <gantry/check/explore/exact.hpp>
 #include <gantry/check/explore/program.hpp>
-#include <gantry/check/explore/random_program.hpp>
+#include <gantry/check/explore/test_programs.hpp>
 #include <gantry/check/graph/oracle.hpp>
 
 #include <gtest/gtest.h>

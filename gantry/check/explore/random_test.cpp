@@ -2,7 +2,7 @@
 // Random walks must show executions of the program and no others, all of them when the program is small; and a token
 // must lead to the execution that it was made from.
 #include <gantry/check/explore/random.hpp>
-#include <gantry/check/explore/random_program.hpp>
+#include <gantry/check/explore/test_programs.hpp>
 
 #include <gtest/gtest.h>
 

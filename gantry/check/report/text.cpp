@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/check/report/text.hpp>
+#include <gantry/check/report/detail/text.hpp>
 
 #include <dlfcn.h>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/check/runtime/fiber.hpp>
-#include <gantry/check/runtime/host.hpp>
+#include <gantry/check/runtime/detail/fiber.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
 
 #include <sys/auxv.h>
 #include <sys/mman.h>

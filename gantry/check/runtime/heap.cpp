@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/check/runtime/heap.hpp>
-#include <gantry/check/runtime/host.hpp>
+#include <gantry/check/runtime/detail/heap.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
 
 #include <sys/mman.h>
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // malloc and operator new: the modelled program's memory comes from the session's heap, everybody else's from the C
 // library. The C library's own callers keep its memory: what they hold outlives an execution.
-#include <gantry/check/runtime/host.hpp>
-#include <gantry/check/runtime/session.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/session.hpp>
 
 #include <link.h>
 

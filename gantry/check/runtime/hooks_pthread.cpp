@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The C library's threads, locks and waits, made of modelled threads and of atomic operations on locations that stand
 // for the lock, the queue of waiters and so on. Outside of a model every function is the C library's own.
-#include <gantry/check/runtime/host.hpp>
-#include <gantry/check/runtime/session.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/session.hpp>
 
 #include <linux/futex.h>
 #include <sys/syscall.h>
@@ -44,7 +44,7 @@ namespace {
 constexpr std::uint64_t lock_tag = 1;
 constexpr std::uint64_t queue_tag = 2;
 
-std::uint64_t number(const volatile void* p) noexcept {
+std::uint64_t number(const void* p) noexcept {
     return reinterpret_cast<std::uint64_t>(p);
 }
 
@@ -61,14 +61,14 @@ operation make(operation_kind kind, order o, std::uint64_t operand) noexcept {
 enum class patience : std::uint8_t { none, some, endless };
 
 // Locks: 0 is free, otherwise the holder's number plus one.
-bool take(modelled_thread& t, const volatile void* lock, patience p, const void* site) {
+bool take(modelled_thread& t, const void* lock, patience p, const void* site) {
     operation op = make(operation_kind::cas, order::acquire, t.id + 1U);
     op.await = p != patience::none;
     op.timed = p == patience::some;
     return active->access(t, op, number(lock), lock_tag, site).wrote;
 }
 
-void give_back(modelled_thread& t, const volatile void* lock, const void* site) {
+void give_back(modelled_thread& t, const void* lock, const void* site) {
     active->access(t, make(operation_kind::store, order::release, 0), number(lock), lock_tag, site);
 }
 
@@ -114,7 +114,7 @@ int unlock(modelled_thread& t, pthread_mutex_t* m, const void* site) {
 }
 
 // Queues of waiting threads: condition variables and futexes.
-void enqueue(modelled_thread& t, const volatile void* queue, const void* site) {
+void enqueue(modelled_thread& t, const void* queue, const void* site) {
     const accessed result =
         active->access(t, make(operation_kind::enqueue, order::acq_rel, t.id + 1U), number(queue), queue_tag, site);
     if (byte_of(result.seen, 15) != 0) {
@@ -122,7 +122,7 @@ void enqueue(modelled_thread& t, const volatile void* queue, const void* site) {
     }
 }
 
-void await_dequeue(modelled_thread& t, const volatile void* queue, bool timed, const void* site) {
+void await_dequeue(modelled_thread& t, const void* queue, bool timed, const void* site) {
     operation op = make(operation_kind::look, order::acquire, t.id + 1U);
     op.await = true;
     op.timed = timed;
@@ -130,7 +130,7 @@ void await_dequeue(modelled_thread& t, const volatile void* queue, bool timed, c
 }
 
 // The answer is how many were let go.
-int dequeue(modelled_thread& t, const volatile void* queue, unsigned count, const void* site) {
+int dequeue(modelled_thread& t, const void* queue, unsigned count, const void* site) {
     const accessed result = active->access(t, make(operation_kind::dequeue, order::acq_rel, std::min(count, 16U)),
                                            number(queue), queue_tag, site);
     int gone = 0;
@@ -141,7 +141,7 @@ int dequeue(modelled_thread& t, const volatile void* queue, unsigned count, cons
 }
 
 // Takes back an enqueue(). Who was let go in the meantime passes that on: the call is not to be lost.
-void leave(modelled_thread& t, const volatile void* queue, const void* site) {
+void leave(modelled_thread& t, const void* queue, const void* site) {
     const accessed result =
         active->access(t, make(operation_kind::leave, order::acq_rel, t.id + 1U), number(queue), queue_tag, site);
     if (!queue_holds(result.seen, t.id + 1U)) {
@@ -235,8 +235,7 @@ void as_program(modelled_thread& t, F f) {
     f();
 }
 
-long futex(modelled_thread& t, const volatile void* word, int what, std::uint32_t v, const timespec* until,
-           const void* site) {
+long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, const timespec* until, const void* site) {
     switch (what & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET: {
@@ -569,7 +568,7 @@ long syscall(long which, ...) noexcept {
     GANTRY_HOST(syscall, which, a[0], a[1], a[2], a[3], a[4], a[5]);
     switch (which) {
     case SYS_futex:
-        return rt::futex(self, reinterpret_cast<const volatile void*>(a[0]), static_cast<int>(a[1]),
+        return rt::futex(self, reinterpret_cast<const void*>(a[0]), static_cast<int>(a[1]),
                          static_cast<std::uint32_t>(a[2]), reinterpret_cast<const timespec*>(a[3]), site);
     case SYS_membarrier:
         rt::active->fence(self, gantry::check::order::seq_cst, site);

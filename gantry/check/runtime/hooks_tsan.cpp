@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The entry points that a compiler calls under -fsanitize=thread: g++ 12's and clang 19's, which differ.
-#include <gantry/check/runtime/session.hpp>
+#include <gantry/check/runtime/detail/session.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -45,12 +45,12 @@ order order_of(int o) noexcept {
     asm volatile("" : : "r"(below) : "memory");
 }
 
-std::uint64_t number(const volatile void* p) noexcept {
+std::uint64_t number(const void* p) noexcept {
     return reinterpret_cast<std::uint64_t>(p);
 }
 
 template<class T>
-accessed perform(entry& in, operation_kind kind, const volatile T* p, T operand, T expected, int success, int failure,
+accessed perform(entry& in, operation_kind kind, const T* p, T operand, T expected, int success, int failure,
                  const void* site) {
     operation op;
     op.kind = kind;
@@ -62,7 +62,7 @@ accessed perform(entry& in, operation_kind kind, const volatile T* p, T operand,
     return active->access(in.thread(), op, number(p), 0, site);
 }
 
-inline void touch_plain(const volatile void* p, std::size_t size, bool writes, const void* site) {
+inline void touch_plain(const void* p, std::size_t size, bool writes, const void* site) {
     if (running == nullptr || size == 0) {
         return;
     }
@@ -71,7 +71,7 @@ inline void touch_plain(const volatile void* p, std::size_t size, bool writes, c
 }
 
 template<class T>
-T load(const volatile T* p, int o, const void* site) {
+T load(const T* p, int o, const void* site) {
     if (running == nullptr) {
         return __atomic_load_n(p, __ATOMIC_SEQ_CST);
     }
@@ -83,7 +83,7 @@ T load(const volatile T* p, int o, const void* site) {
 }
 
 template<class T>
-void store(volatile T* p, T v, int o, const void* site) {
+void store(T* p, T v, int o, const void* site) {
     if (running == nullptr) {
         __atomic_store_n(p, v, __ATOMIC_SEQ_CST);
         return;
@@ -93,7 +93,7 @@ void store(volatile T* p, T v, int o, const void* site) {
 }
 
 template<class T>
-T modify(operation_kind kind, volatile T* p, T v, int o, const void* site) {
+T modify(operation_kind kind, T* p, T v, int o, const void* site) {
     if (running == nullptr) {
         T seen = __atomic_load_n(p, __ATOMIC_SEQ_CST);
         operation op;
@@ -111,7 +111,7 @@ T modify(operation_kind kind, volatile T* p, T v, int o, const void* site) {
 
 // g++ announces neither the reading nor the writing of `expected`.
 template<class T>
-int compare_exchange(volatile T* p, T* expected, T v, int success, int failure, const void* site) {
+int compare_exchange(T* p, T* expected, T v, int success, int failure, const void* site) {
     if (running == nullptr) {
         return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ? 1 : 0;
     }
@@ -130,7 +130,7 @@ int compare_exchange(volatile T* p, T* expected, T v, int success, int failure, 
 
 // clang's form; it does not say whether a spurious failure is allowed.
 template<class T>
-T compare_exchange_val(volatile T* p, T expected, T v, int success, int failure, const void* site) {
+T compare_exchange_val(T* p, T expected, T v, int success, int failure, const void* site) {
     if (running == nullptr) {
         __atomic_compare_exchange_n(p, &expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST);
         return expected;
@@ -184,44 +184,44 @@ GANTRY_STUBS(64)
 GANTRY_STUBS(128)
 
 #define GANTRY_ATOMIC(bits)                                                                                            \
-    rt::u##bits __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_load(                          \
-        const volatile rt::u##bits* p, int o) {                                                                        \
+    rt::u##bits                                                                                                        \
+        __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_load(const rt::u##bits* p, int o) {    \
         return rt::load(p, o, GANTRY_SITE);                                                                            \
     }                                                                                                                  \
-    void __tsan_atomic##bits##_store(volatile rt::u##bits* p, rt::u##bits v, int o) {                                  \
+    void __tsan_atomic##bits##_store(rt::u##bits* p, rt::u##bits v, int o) {                                           \
         rt::store(p, v, o, GANTRY_SITE);                                                                               \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_exchange(volatile rt::u##bits* p, rt::u##bits v, int o) {                        \
+    rt::u##bits __tsan_atomic##bits##_exchange(rt::u##bits* p, rt::u##bits v, int o) {                                 \
         return rt::modify(operation_kind::exchange, p, v, o, GANTRY_SITE);                                             \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_fetch_add(volatile rt::u##bits* p, rt::u##bits v, int o) {                       \
+    rt::u##bits __tsan_atomic##bits##_fetch_add(rt::u##bits* p, rt::u##bits v, int o) {                                \
         return rt::modify(operation_kind::add, p, v, o, GANTRY_SITE);                                                  \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_fetch_sub(volatile rt::u##bits* p, rt::u##bits v, int o) {                       \
+    rt::u##bits __tsan_atomic##bits##_fetch_sub(rt::u##bits* p, rt::u##bits v, int o) {                                \
         return rt::modify(operation_kind::sub, p, v, o, GANTRY_SITE);                                                  \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_fetch_and(volatile rt::u##bits* p, rt::u##bits v, int o) {                       \
+    rt::u##bits __tsan_atomic##bits##_fetch_and(rt::u##bits* p, rt::u##bits v, int o) {                                \
         return rt::modify(operation_kind::bit_and, p, v, o, GANTRY_SITE);                                              \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_fetch_or(volatile rt::u##bits* p, rt::u##bits v, int o) {                        \
+    rt::u##bits __tsan_atomic##bits##_fetch_or(rt::u##bits* p, rt::u##bits v, int o) {                                 \
         return rt::modify(operation_kind::bit_or, p, v, o, GANTRY_SITE);                                               \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_fetch_xor(volatile rt::u##bits* p, rt::u##bits v, int o) {                       \
+    rt::u##bits __tsan_atomic##bits##_fetch_xor(rt::u##bits* p, rt::u##bits v, int o) {                                \
         return rt::modify(operation_kind::bit_xor, p, v, o, GANTRY_SITE);                                              \
     }                                                                                                                  \
-    rt::u##bits __tsan_atomic##bits##_fetch_nand(volatile rt::u##bits* p, rt::u##bits v, int o) {                      \
+    rt::u##bits __tsan_atomic##bits##_fetch_nand(rt::u##bits* p, rt::u##bits v, int o) {                               \
         return rt::modify(operation_kind::bit_nand, p, v, o, GANTRY_SITE);                                             \
     }                                                                                                                  \
     int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_strong(               \
-        volatile rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                        \
+        rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                                 \
         return rt::compare_exchange(p, c, v, o, f, GANTRY_SITE);                                                       \
     }                                                                                                                  \
     int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_weak(                 \
-        volatile rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                        \
+        rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                                 \
         return rt::compare_exchange(p, c, v, o, f, GANTRY_SITE);                                                       \
     }                                                                                                                  \
     rt::u##bits __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_val(          \
-        volatile rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o, int f) {                                         \
+        rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o, int f) {                                                  \
         return rt::compare_exchange_val(p, c, v, o, f, GANTRY_SITE);                                                   \
     }
 

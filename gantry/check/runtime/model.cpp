@@ -2,9 +2,9 @@
 #include <gantry/check/explore/exact.hpp>
 #include <gantry/check/explore/random.hpp>
 #include <gantry/check/model.hpp>
-#include <gantry/check/report/text.hpp>
-#include <gantry/check/runtime/host.hpp>
-#include <gantry/check/runtime/session.hpp>
+#include <gantry/check/report/detail/text.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/session.hpp>
 
 #include <chrono>
 #include <cstdio>

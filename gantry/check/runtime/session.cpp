@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/check/report/text.hpp>
-#include <gantry/check/runtime/host.hpp>
-#include <gantry/check/runtime/session.hpp>
+#include <gantry/check/report/detail/text.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/session.hpp>
 
 #include <cxxabi.h>
 #include <link.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// random_program: little concurrent programs by chance, and their comparison with the brute-force oracle.
+// test_programs: little concurrent programs by chance, and their comparison with the brute-force oracle.
 //
 // Use it when an explorer is tested.
 // Do not use it when the program is compiled code -> GANTRY_MODEL.

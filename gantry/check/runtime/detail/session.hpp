@@ -11,9 +11,9 @@
 
 #include <gantry/check/explore/explorer.hpp>
 #include <gantry/check/model.hpp>
-#include <gantry/check/runtime/fiber.hpp>
-#include <gantry/check/runtime/heap.hpp>
-#include <gantry/check/runtime/shadow.hpp>
+#include <gantry/check/runtime/detail/fiber.hpp>
+#include <gantry/check/runtime/detail/heap.hpp>
+#include <gantry/check/runtime/detail/shadow.hpp>
 
 #include <pthread.h>
 

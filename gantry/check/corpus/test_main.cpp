@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Runs the corpus: every faulty program must be reported, with the right fault, and every repaired twin must pass.
-#include <gantry/check/corpus/corpus.hpp>
+#include <gantry/check/corpus/test_corpus.hpp>
 
 #include <cstdio>
 #include <cstring>

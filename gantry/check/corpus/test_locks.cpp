@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // Locks made of atomics: loops that spin, and the orders that make them locks.
-#include <gantry/check/corpus/corpus.hpp>
+#include <gantry/check/corpus/test_corpus.hpp>
 
 #include <atomic>
 #include <thread>

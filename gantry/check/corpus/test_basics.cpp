@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: MIT
 // Each kind of fault in its smallest form.
-#include <gantry/check/corpus/corpus.hpp>
+#include <gantry/check/corpus/test_corpus.hpp>
 
 #include <atomic>
 #include <condition_variable>
+#include <cstddef>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -113,31 +114,42 @@ SOUND(store_buffering_seq_cst) {
     GANTRY_CHECK(a == 1 || b == 1);
 }
 
+// Where the optimiser cannot see that what is allocated is of no use.
+[[gnu::noinline]] int* make(int count) {
+    return count == 1 ? new int(1) : new int[static_cast<std::size_t>(count)];
+}
+
+[[gnu::noinline]] void destroy(int* one) {
+    delete one;
+}
+
+[[gnu::noinline]] int look(const int* at) {
+    return *at;
+}
+
 FAULTY(leaked, leak) {
-    int* volatile p = new int(1);
-    static_cast<void>(p);
+    plain_global = look(make(1));
 }
 
 FAULTY(freed_twice, double_free) {
-    int* volatile p = new int(1);
-    delete p;
-    delete p;
+    int* const p = make(1);
+    destroy(p);
+    destroy(p);
 }
 
 FAULTY(freed_wrongly, mismatched_free) {
-    int* volatile p = new int[4];
-    delete p;
+    destroy(make(4));
 }
 
 FAULTY(used_after_free, use_after_free) {
-    int* volatile p = new int(1);
-    delete p;
-    plain_global = *p;
+    int* const p = make(1);
+    destroy(p);
+    plain_global = look(p);
 }
 
 FAULTY(read_behind_the_end, out_of_bounds) {
-    int* volatile p = new int[5];
-    plain_global = p[5];
+    int* const p = make(5);
+    plain_global = look(p + 5);
     delete[] p;
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // What the standard library offers for threads, used rightly and wrongly.
-#include <gantry/check/corpus/corpus.hpp>
+#include <gantry/check/corpus/test_corpus.hpp>
 
 #include <atomic>
 #include <barrier>
