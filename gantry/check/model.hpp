@@ -88,6 +88,20 @@ template<class Body>
     return model(options, [](void* context) { (*static_cast<Body*>(context))(); }, &body);
 }
 
+// An atomic access or fence of the program, and what became of its order.
+struct weakening {
+    std::string place;           // file:line (function)
+    std::string from;            // the order as written
+    std::string to;              // what it was weakened to
+    fault noticed = fault::none; // what the model then found; none: nothing in it needs the order
+    bool exhaustive = false;     // whether the search that found nothing was complete
+};
+
+// Runs the model once for each order that it can do without one step of: seq_cst -> acq_rel, acq_rel -> acquire and ->
+// release, acquire, release -> relaxed. An entry that notices nothing is an order that is too strong, or a model that
+// lacks a scenario. Empty when the model fails as it is.
+[[nodiscard]] std::vector<weakening> weaken(const model_options& options, void (*body)(void*), void* context);
+
 // Inside a body: notes what this execution came to; kept when it runs to its end.
 void outcome(std::initializer_list<std::int64_t> values);
 

@@ -2,8 +2,10 @@
 // Runs the corpus: every faulty program must be reported, with the right fault, and every repaired twin must pass.
 #include <gantry/check/corpus/test_corpus.hpp>
 
+#include <atomic>
 #include <cstdio>
 #include <cstring>
+#include <thread>
 
 namespace {
 
@@ -11,6 +13,39 @@ using namespace gantry::check;
 
 model_result run(const corpus::program& p, const model_options& options) {
     return model(options, [](void* body) { reinterpret_cast<void (*)()>(body)(); }, reinterpret_cast<void*>(p.body));
+}
+
+// Message passing with a store that is stronger than it needs to be: weakening that is not noticed, weakening it or the
+// load to relaxed is.
+int weakened_orders() {
+    const auto body = [](void*) {
+        std::atomic<int> flag{0};
+        int data = 0;
+        std::thread writer([&] {
+            data = 1;
+            flag.store(1, std::memory_order_seq_cst);
+        });
+        if (flag.load(std::memory_order_acquire) == 1) {
+            GANTRY_CHECK(data == 1);
+        }
+        writer.join();
+    };
+    bool store_too_strong = false;
+    bool load_needed = false;
+    int others = 0;
+    for (const gantry::check::weakening& w : weaken({}, body, nullptr)) {
+        if (w.from == "seq_cst" && w.to == "release" && w.noticed == fault::none && w.exhaustive) {
+            store_too_strong = true;
+        } else if (w.from == "acquire" && w.to == "relaxed" && w.noticed == fault::race) {
+            load_needed = true;
+        } else {
+            ++others;
+        }
+    }
+    const bool right = store_too_strong && load_needed && others == 0;
+    std::printf("%s weakening: a seq_cst store that needs to be a release, an acquire load that is needed\n",
+                right ? "ok   " : "WRONG");
+    return right ? 0 : 1;
 }
 
 } // namespace
@@ -49,5 +84,6 @@ int main(int argc, char** argv) {
             std::printf("%s\n", r.report.c_str());
         }
     }
+    wrong += only == nullptr ? weakened_orders() : 0;
     return wrong == 0 ? 0 : 1;
 }

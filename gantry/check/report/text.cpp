@@ -70,6 +70,15 @@ std::string look_up(const void* site) {
     return "in " + (slash == std::string::npos ? file : file.substr(slash + 1));
 }
 
+std::string number(const value& v) {
+    if (v.high != 0) {
+        return hex(v.high) + ":" + hex(v.low);
+    }
+    return v.low < 1'000'000 ? std::to_string(v.low) : hex(v.low);
+}
+
+} // namespace
+
 const char* name_of(order o) noexcept {
     switch (o) {
     case order::relaxed:
@@ -87,15 +96,6 @@ const char* name_of(order o) noexcept {
     }
     return "";
 }
-
-std::string number(const value& v) {
-    if (v.high != 0) {
-        return hex(v.high) + ":" + hex(v.low);
-    }
-    return v.low < 1'000'000 ? std::to_string(v.low) : hex(v.low);
-}
-
-} // namespace
 
 std::string place_of(const void* site) {
     static std::map<const void*, std::string> known;

@@ -8,7 +8,11 @@
 
 #include <chrono>
 #include <cstdio>
+#include <map>
 #include <memory>
+#include <set>
+#include <utility>
+#include <vector>
 
 #pragma GCC visibility push(default)
 
@@ -60,7 +64,31 @@ const char* name_of(fault f) noexcept {
     return "";
 }
 
-model_result model(const model_options& options, void (*body)(void*), void* context) {
+namespace {
+
+// What the sites of a program are used for.
+struct use {
+    const void* site;
+    event_kind kind;
+    order o;
+
+    friend auto operator<=>(const use&, const use&) = default;
+};
+
+void collect(const graph& g, std::set<use>& uses) {
+    for (event_id id = 0; id < g.size(); ++id) {
+        const event& e = g.at(id);
+        const bool access = e.kind == event_kind::read || e.kind == event_kind::write || e.kind == event_kind::fence;
+        // Library calls are locations with a tag: their orders are not the program's.
+        const bool own = e.location == no_location || g.location_at(e.location).address >> 56U == 0;
+        if (access && own && e.site != nullptr && e.memory_order != order::relaxed) {
+            uses.insert({e.site, e.kind, e.memory_order});
+        }
+    }
+}
+
+model_result explore(const model_options& options, void (*body)(void*), void* context,
+                     const runtime::mutation& mutation, std::set<use>* uses) {
     model_result result;
     if (!runtime::fibers_available() || runtime::active != nullptr) {
         result.found = fault::unsupported;
@@ -84,6 +112,7 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
     }
     explorer& strategy = *chosen;
     runtime::session s(options, strategy);
+    s.mutate(mutation);
     std::uint64_t executions = 0;
     while (strategy.more() && executions < options.executions_max) {
         if (options.seconds_max > 0 && executions % 256 == 255 && now() - start > options.seconds_max) {
@@ -97,6 +126,9 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
             break;
         }
         if (s.found() == fault::none) {
+            if (uses != nullptr) {
+                collect(strategy.current(), *uses);
+            }
             if (end == ending::complete) {
                 ++result.graphs;
                 if (s.has_noted()) {
@@ -121,6 +153,40 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
     result.exhaustive = result.ok() && options.mode == search::exact && !strategy.more();
     result.seconds = now() - start;
     return result;
+}
+
+} // namespace
+
+model_result model(const model_options& options, void (*body)(void*), void* context) {
+    return explore(options, body, context, {}, nullptr);
+}
+
+std::vector<weakening> weaken(const model_options& options, void (*body)(void*), void* context) {
+    std::set<use> uses;
+    std::vector<weakening> all;
+    if (!explore(options, body, context, {}, &uses).ok()) {
+        return all;
+    }
+    // Both halves of a read-modify-write have its order; a fence and a read-modify-write can go two ways from acq_rel.
+    std::map<std::pair<const void*, order>, std::set<event_kind>> sites;
+    for (const use& u : uses) {
+        sites[{u.site, u.o}].insert(u.kind);
+    }
+    for (const auto& [key, kinds] : sites) {
+        const auto [site, from] = key;
+        const bool both = kinds.contains(event_kind::fence) || kinds.size() > 1;
+        std::vector<order> weaker{order::relaxed};
+        if (from == order::seq_cst) {
+            weaker = {both ? order::acq_rel : kinds.contains(event_kind::write) ? order::release : order::acquire};
+        } else if (from == order::acq_rel && both) {
+            weaker = {order::acquire, order::release};
+        }
+        for (const order to : weaker) {
+            const model_result r = explore(options, body, context, {site, from, to}, nullptr);
+            all.push_back({place_of(site), name_of(from), name_of(to), r.found, r.exhaustive});
+        }
+    }
+    return all;
 }
 
 void outcome(std::initializer_list<std::int64_t> values) {

@@ -9,9 +9,45 @@
 #include <string>
 #include <vector>
 
-#pragma GCC visibility push(default)
-
 namespace gantry::check {
+
+namespace {
+
+void run_body(void* body) {
+    reinterpret_cast<void (*)()>(body)();
+}
+
+// Whether an order of this model is too strong for it, or the model fails as it is.
+bool weaken_one(const model_options& options, const registered_model& m, bool json) {
+    const model_result as_it_is = model(options, run_body, reinterpret_cast<void*>(m.body));
+    if (!as_it_is.ok()) {
+        std::printf("FAILED %s, as it is\n%s\n", m.name, as_it_is.report.c_str());
+        return true;
+    }
+    bool too_strong = false;
+    for (const weakening& w : weaken(options, run_body, reinterpret_cast<void*>(m.body))) {
+        too_strong = too_strong || w.noticed == fault::none;
+        if (json) {
+            std::printf("%s\n", nlohmann::json{{"model", m.name},
+                                               {"place", w.place},
+                                               {"from", w.from},
+                                               {"to", w.to},
+                                               {"noticed", name_of(w.noticed)},
+                                               {"exhaustive", w.exhaustive}}
+                                    .dump()
+                                    .c_str());
+        } else {
+            std::printf("%s %s: %s -> %s at %s%s%s\n", w.noticed == fault::none ? "UNNOTICED" : "needed   ", m.name,
+                        w.from.c_str(), w.to.c_str(), w.place.c_str(), w.noticed == fault::none ? "" : ": ",
+                        w.noticed == fault::none ? "" : name_of(w.noticed));
+        }
+    }
+    return too_strong;
+}
+
+} // namespace
+
+#pragma GCC visibility push(default)
 
 int model_main(int argc, char** argv) {
     CLI::App app("Runs the models of this program: every execution that the C++ memory model allows, or random ones.");
@@ -20,10 +56,12 @@ int model_main(int argc, char** argv) {
     bool list = false;
     bool json = false;
     bool random = false;
+    bool weaken_orders = false;
     app.add_option("models", wanted, "Names of models to run; none: all");
     app.add_flag("--list", list, "Print the names and stop");
     app.add_flag("--json", json, "Print an object a line");
     app.add_flag("--random", random, "Random executions instead of all of them");
+    app.add_flag("--weaken", weaken_orders, "Weaken each order by a step and tell which of them no model notices");
     app.add_option("--executions", options.executions_max, "Stop after so many executions");
     app.add_option("--seconds", options.seconds_max, "Stop after so many seconds");
     app.add_option("--seed", options.seed, "Seed of --random");
@@ -56,8 +94,11 @@ int model_main(int argc, char** argv) {
             std::printf("%s\n", m->name);
             continue;
         }
-        const model_result r =
-            model(options, [](void* body) { reinterpret_cast<void (*)()>(body)(); }, reinterpret_cast<void*>(m->body));
+        if (weaken_orders) {
+            failed = weaken_one(options, *m, json) || failed;
+            continue;
+        }
+        const model_result r = model(options, run_body, reinterpret_cast<void*>(m->body));
         failed = failed || !r.ok();
         if (json) {
             std::printf("%s\n", nlohmann::json{{"model", m->name},
@@ -88,6 +129,6 @@ int model_main(int argc, char** argv) {
     return failed ? 1 : 0;
 }
 
-} // namespace gantry::check
-
 #pragma GCC visibility pop
+
+} // namespace gantry::check

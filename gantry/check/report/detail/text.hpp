@@ -18,6 +18,8 @@ namespace gantry::check {
 // "file:line (function)" of the call that returns to `site`.
 [[nodiscard]] std::string place_of(const void* site);
 
+[[nodiscard]] const char* name_of(order o) noexcept;
+
 // The execution, a line an event, in an order in which it can have happened.
 [[nodiscard]] std::string trace_of(const graph& g);
 

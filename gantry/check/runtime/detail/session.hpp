@@ -74,8 +74,22 @@ struct modelled_thread {
     std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
 };
 
+// An order of the program that is weakened while it runs: all accesses of a call site that have this order.
+struct mutation {
+    const void* site = nullptr;
+    order from = order::relaxed;
+    order to = order::relaxed;
+};
+
 class session {
 public:
+    // What an access at the site is to have for an order.
+    [[nodiscard]] order order_at(const void* site, order written_order) const noexcept {
+        return site == mutated_.site && written_order == mutated_.from ? mutated_.to : written_order;
+    }
+
+    void mutate(const mutation& m) noexcept { mutated_ = m; }
+
     session(const model_options& options, explorer& strategy);
     session(const session&) = delete;
     session& operator=(const session&) = delete;
@@ -122,6 +136,7 @@ private:
     void restore_globals();
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);
 
+    mutation mutated_;
     const model_options& options_;
     explorer& strategy_;
     heap heap_;
