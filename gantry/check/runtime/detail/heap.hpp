@@ -44,6 +44,10 @@ public:
     };
 
     heap();
+    heap(const heap&) = delete;
+    heap& operator=(const heap&) = delete;
+    // The next heap lies in the same place.
+    ~heap() { clear(); }
 
     void clear() noexcept;
     void* allocate(thread_id t, std::size_t bytes, std::size_t alignment, allocator how, const void* site) noexcept;
