@@ -190,6 +190,7 @@ TEST_F(posix_storage, gathered_writes) {
         whole += parts.back();
     }
     std::vector<storage_bytes> spans;
+    spans.reserve(parts.size());
     for (const std::string& part : parts)
         spans.push_back(bytes(part));
     auto file = directory_->create("a").value();
@@ -382,6 +383,7 @@ TEST_F(posix_storage, random_actions_against_a_map) {
             }
         }
         std::vector<std::string> names;
+        names.reserve(oracle.size());
         for (const auto& [name, text] : oracle)
             names.push_back(name);
         RC_ASSERT(directory->list().value() == names);

@@ -269,7 +269,7 @@ public:
     using iterator_concept = std::input_iterator_tag;
 
     iterator(iterator&&) = default;
-    iterator& operator=(iterator&& other) {
+    iterator& operator=(iterator&& other) noexcept(std::is_nothrow_move_constructible_v<T>) {
         // By construction, as T need not be assignable.
         receiver_ = other.receiver_;
         current_.reset();

@@ -125,19 +125,19 @@ TEST(channel_allocation, exhausted_memory) {
     fails = false;
     EXPECT_TRUE(threw);
     EXPECT_EQ(rx.size(), pushed);
-    for (; pushed != 5000; ++pushed) { // at each boundary of blocks in turn
-        fails = true;
+    std::uint64_t failures = 0;
+    while (pushed != 5000) { // at each boundary of blocks in turn
+        fails = failures % 2 == 0;
         try {
-            if (tx.push(pushed)) {
-                fails = false;
-                continue;
-            }
+            pushed += tx.push(pushed) ? 1U : 0U;
+            failures += failures % 2; // memory was back: the next block fails again
         } catch (const std::bad_alloc&) {
+            ++failures;
         }
         fails = false;
         ASSERT_EQ(tx.size(), pushed);
-        ASSERT_TRUE(tx.push(pushed));
     }
+    EXPECT_GE(failures, 2);
     for (std::uint64_t i = 0; i != pushed; ++i)
         ASSERT_EQ(rx.pop(), i);
 }

@@ -65,13 +65,11 @@ private:
 struct throwing_element {
     explicit throwing_element(std::uint32_t number) : value(number) {}
     throwing_element(throwing_element&& other) noexcept(false) : value(other.value) {
-        if (moves_until_throw > 0 && --moves_until_throw == 0)
-            throw std::runtime_error("move");
+        count_move();
         other.value = ~0U;
     }
     throwing_element& operator=(throwing_element&& other) noexcept(false) {
-        if (moves_until_throw > 0 && --moves_until_throw == 0)
-            throw std::runtime_error("assign");
+        count_move();
         value = std::exchange(other.value, ~0U);
         return *this;
     }
@@ -80,6 +78,15 @@ struct throwing_element {
 
     std::uint32_t value;
     static inline thread_local int moves_until_throw = 0; // 0: never
+
+private:
+    static void count_move() {
+        if (moves_until_throw == 0)
+            return;
+        --moves_until_throw;
+        if (moves_until_throw == 0)
+            throw std::runtime_error("move");
+    }
 };
 
 } // namespace gantry::channel::test

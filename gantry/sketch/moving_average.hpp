@@ -10,7 +10,7 @@
 //     gantry::sketch::moving_average m;
 //     m.insert(1000);
 //     m.insert(2000);
-//     assert(m.mean() == 1500);
+//     const double mean = m.mean(); // 1500
 //
 // basic_moving_average<T> keeps values of type T; moving_average is the one of double. The sum is exact for integers
 // (128 bits), and carried in two doubles otherwise, so that whole numbers below 2^53 are summed exactly too. A mean is

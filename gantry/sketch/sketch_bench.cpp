@@ -89,9 +89,6 @@ void insert(benchmark::State& state, const ckms_options& options, const std::str
         benchmark::DoNotOptimize(s);
     }
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(values.size()));
-    state.counters["ns_each"] =
-        benchmark::Counter(static_cast<double>(values.size()) * 1e-9,
-                           benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
     s.flush();
     state.counters["tuples"] = static_cast<double>(s.tuples());
     state.counters["bytes"] = static_cast<double>(s.bytes());
@@ -116,9 +113,6 @@ void insert_exact(benchmark::State& state, const std::string& order) {
         benchmark::DoNotOptimize(median);
     }
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(values.size()));
-    state.counters["ns_each"] =
-        benchmark::Counter(static_cast<double>(values.size()) * 1e-9,
-                           benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
     state.counters["bytes"] = static_cast<double>(kept.capacity() * sizeof(double));
     std::vector<double> sorted = values;
     std::sort(sorted.begin(), sorted.end());
@@ -198,9 +192,6 @@ void average(benchmark::State& state) {
         benchmark::DoNotOptimize(mean = m.mean());
     }
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(values.size()));
-    state.counters["ns_each"] =
-        benchmark::Counter(static_cast<double>(values.size()) * 1e-9,
-                           benchmark::Counter::kIsIterationInvariantRate | benchmark::Counter::kInvert);
     const double sum = std::accumulate(values.begin(), values.end(), 0.0); // whole numbers below 2^53: exact
     if (mean != sum / static_cast<double>(values.size())) {
         state.SkipWithError("not the mean");

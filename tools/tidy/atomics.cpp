@@ -130,10 +130,20 @@ void check_operators(const source& file, const atomic_names& names, reporter& re
     }
 }
 
+// A comment `volatile: reason` on the line, on the line above, or for the whole file above its first include.
 bool says_why(const source& file, std::size_t line) {
+    const std::size_t top = file.includes().empty() ? 0 : file.includes()[0].line;
     return std::ranges::any_of(file.comments(), [&](const comment& each) {
-        return each.line <= line && line <= each.last_line + 1 && each.text.find("volatile: ") != std::string::npos;
+        const bool near = each.line <= line && line <= each.last_line + 1;
+        return (near || each.last_line < top) && each.text.find("volatile: ") != std::string_view::npos;
     });
+}
+
+// `volatile std::sig_atomic_t`, in either order: what the language asks for in signal handlers.
+bool is_signal_flag(std::span<const token> tokens, std::size_t at) {
+    const auto end = std::min(at + 4, tokens.size());
+    const auto begin = at >= 1 ? at - 1 : at;
+    return std::ranges::any_of(tokens.subspan(begin, end - begin), [](const token& t) { return t.is("sig_atomic_t"); });
 }
 
 void check_words(const source& file, reporter& report) {
@@ -143,10 +153,11 @@ void check_words(const source& file, reporter& report) {
             continue;
         }
         const bool assembly = i > 0 && (tokens[i - 1].is("asm") || tokens[i - 1].is("__asm__"));
-        if ((tokens[i].is("volatile") || tokens[i].is("__volatile__")) && !assembly &&
+        if ((tokens[i].is("volatile") || tokens[i].is("__volatile__")) && !assembly && !is_signal_flag(tokens, i) &&
             !says_why(file, tokens[i].line)) {
             report(file, tokens[i].line,
-                   "volatile; expected std::atomic, or a comment `volatile: reason` on this line or the one above");
+                   "volatile; expected std::atomic, or a comment `volatile: reason` here, above, or at the top of the "
+                   "file");
         }
         const bool scoped =
             i >= 2 && tokens[i].is("consume") && tokens[i - 1].is("::") && tokens[i - 2].is("memory_order");

@@ -109,6 +109,10 @@ TEST(Atomics, Volatile) {
     EXPECT_THAT(atomics("\nvolatile int x;\n"), ElementsAre("gantry/base/x_test.cpp:2"));
     EXPECT_THAT(atomics("volatile int x; // volatile: written by a signal handler\n"), IsEmpty());
     EXPECT_THAT(atomics("// volatile: a device register\nvolatile int x;\n"), IsEmpty());
+    EXPECT_THAT(atomics("// volatile: the ABI's signatures\n#include <a>\n\nvoid f(volatile int*);\n"), IsEmpty());
+    EXPECT_THAT(atomics("#include <a>\n// volatile: too far away\n\nvoid f(volatile int*);\n"),
+                ElementsAre("gantry/base/x_test.cpp:4"));
+    EXPECT_THAT(atomics("volatile std::sig_atomic_t stop;\nsig_atomic_t volatile go;\n"), IsEmpty());
     EXPECT_THAT(atomics("asm volatile(\"\" ::: \"memory\");\n"), IsEmpty());
     EXPECT_THAT(atomics("// volatile in a comment, \nauto s = \"volatile\";\n"), IsEmpty());
 }

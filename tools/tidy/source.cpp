@@ -66,7 +66,8 @@ bool source::is_check() const {
 }
 
 bool source::is_library() const {
-    return cpp_ && (path_.starts_with("gantry/") || path_.starts_with("apps/")) && !is_check();
+    return cpp_ && (path_.starts_with("gantry/") || path_.starts_with("apps/")) && !is_check() &&
+           !has_part(path_, "litmus") && !has_part(path_, "corpus");
 }
 
 bool source::is_public_header() const {

@@ -72,7 +72,7 @@ public:
 
     /** Tests, models, stress tests, benchmarks, fuzzers, and what they share: told by the name. */
     [[nodiscard]] bool is_check() const;
-    /** Part of gantry/ or apps/ that ships. */
+    /** Part of gantry/ or apps/ that ships; litmus/ and corpus/, whose orders are their subject, do not. */
     [[nodiscard]] bool is_library() const;
     /** A header of gantry/ that users include. */
     [[nodiscard]] bool is_public_header() const;

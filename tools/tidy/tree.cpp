@@ -35,6 +35,7 @@ std::optional<std::string> git_output(std::vector<std::string> arguments) {
     posix_spawn_file_actions_addopen(&actions, STDERR_FILENO, "/dev/null", O_WRONLY, 0);
     arguments.insert(arguments.begin(), "git");
     std::vector<char*> raw;
+    raw.reserve(arguments.size() + 1);
     for (auto& argument : arguments) {
         raw.push_back(argument.data());
     }

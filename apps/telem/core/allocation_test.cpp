@@ -1,7 +1,17 @@
 // SPDX-License-Identifier: MIT
 //
 // What must hold: once the names are known and the blocks in flight exist, no thread of a running topology allocates,
-// however many datagrams come.
+// however many datagrams come. Seen through the replaced operator new; the sanitizers bring their own: not under them.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+#if !defined(__has_feature)
+#define TELEM_COUNT_ALLOCATIONS
+#elif !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
+#define TELEM_COUNT_ALLOCATIONS
+#endif
+#endif
+
+#ifdef TELEM_COUNT_ALLOCATIONS
+
 #include <apps/telem/core/topology.hpp>
 
 #include <gtest/gtest.h>
@@ -149,3 +159,5 @@ TEST(Allocation, NoneInSteadyState) {
 }
 
 } // namespace
+
+#endif

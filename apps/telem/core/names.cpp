@@ -16,6 +16,42 @@
 
 namespace telem {
 
+namespace {
+
+// std::string_view's == without its call to memcmp, which costs more than comparing a name of common length does.
+inline bool same(std::string_view one, std::string_view two) noexcept {
+    if (one.size() != two.size()) {
+        return false;
+    }
+    const char* a = one.data();
+    const char* b = two.data();
+    std::size_t left = one.size();
+    const auto word = [](const char* from) {
+        std::uint64_t read;
+        std::memcpy(&read, from, sizeof read);
+        return read;
+    };
+    if (left < sizeof(std::uint64_t)) {
+        while (left != 0 && *a == *b) {
+            ++a;
+            ++b;
+            --left;
+        }
+        return left == 0;
+    }
+    for (; left > sizeof(std::uint64_t); left -= sizeof(std::uint64_t)) {
+        if (word(a) != word(b)) {
+            return false;
+        }
+        a += sizeof(std::uint64_t);
+        b += sizeof(std::uint64_t);
+    }
+    // The last word may overlap the one before it.
+    return word(a + left - sizeof(std::uint64_t)) == word(b + left - sizeof(std::uint64_t));
+}
+
+} // namespace
+
 name_secret name_secret::draw() {
     name_secret drawn{};
     std::size_t have = 0;
@@ -62,15 +98,8 @@ std::string_view name_table::text(name_id id) const noexcept {
     return {found.text, found.size};
 }
 
-std::size_t name_table::count() const noexcept {
-    return count_.load(std::memory_order_relaxed); // relaxed: stats
-}
-
-std::size_t name_table::bytes() const noexcept {
-    return bytes_.load(std::memory_order_relaxed); // relaxed: stats
-}
-
-std::optional<name_id> name_table::find(const slots& in, std::string_view name, std::uint64_t hash) const noexcept {
+inline std::optional<name_id> name_table::find(const slots& in, std::string_view name,
+                                               std::uint64_t hash) const noexcept {
     if (in.places.empty()) {
         return std::nullopt;
     }
@@ -81,10 +110,18 @@ std::optional<name_id> name_table::find(const slots& in, std::string_view name, 
         if (seen.id_plus_1 == 0) {
             return std::nullopt;
         }
-        if (seen.hash_high == high && text(seen.id_plus_1 - 1) == name) {
+        if (seen.hash_high == high && same(text(seen.id_plus_1 - 1), name)) {
             return seen.id_plus_1 - 1;
         }
     }
+}
+
+std::size_t name_table::count() const noexcept {
+    return count_.load(std::memory_order_relaxed); // relaxed: stats
+}
+
+std::size_t name_table::bytes() const noexcept {
+    return bytes_.load(std::memory_order_relaxed); // relaxed: stats
 }
 
 bool name_table::reserve(std::size_t bytes) noexcept {
@@ -154,6 +191,14 @@ std::optional<name_id> name_table::intern(std::string_view name, std::uint64_t h
 
 name_index::~name_index() {
     table_->release(slots_.places.size() * sizeof(name_table::slot));
+}
+
+std::optional<name_id> name_index::intern(std::string_view name) {
+    const std::uint64_t hash = table_->hash(name);
+    if (const auto known = table_->find(slots_, name, hash)) [[likely]] {
+        return known;
+    }
+    return learn(name, hash);
 }
 
 std::optional<name_id> name_index::learn(std::string_view name, std::uint64_t hash) {

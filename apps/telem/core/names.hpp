@@ -117,13 +117,7 @@ public:
     name_index(const name_index&) = delete;
     name_index& operator=(const name_index&) = delete;
 
-    [[nodiscard]] std::optional<name_id> intern(std::string_view name) {
-        const std::uint64_t hash = table_->hash(name);
-        if (const auto known = table_->find(slots_, name, hash)) {
-            return known;
-        }
-        return learn(name, hash);
-    }
+    [[nodiscard]] std::optional<name_id> intern(std::string_view name);
 
 private:
     [[nodiscard]] std::optional<name_id> learn(std::string_view name, std::uint64_t hash);

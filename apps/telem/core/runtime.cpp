@@ -14,6 +14,8 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <ranges>
+#include <system_error>
 #include <thread>
 
 namespace telem {
@@ -40,11 +42,12 @@ void log_lines(const std::function<void(std::string_view)>& log, std::string_vie
     }
 }
 
-// Returns when all stages have ended (true) or a second signal came (false).
-bool wait_for_end(topology& whole, int signals, int done, const std::function<void(std::string_view)>& log) {
+// Returns when all stages that were started have ended (true) or a second signal came (false).
+bool wait_for_end(topology& whole, std::size_t started, int signals, int done,
+                  const std::function<void(std::string_view)>& log) {
     std::size_t ended = 0;
     bool stopping = false;
-    while (ended < whole.stages().size()) {
+    while (ended < started) {
         std::array<pollfd, 2> watched{{{signals, POLLIN, 0}, {done, POLLIN, 0}}};
         if (poll(watched.data(), watched.size(), -1) < 0) {
             continue; // EINTR: nothing else can go wrong with two live descriptors
@@ -98,13 +101,20 @@ exit_code run(const config& checked, const world& around, const std::function<vo
     }
 
     std::vector<std::thread> threads;
-    for (const auto& one : whole.stages()) {
-        threads.emplace_back([&stage = *one, &whole, done] {
-            pthread_setname_np(pthread_self(), stage.name().substr(0, 15).c_str());
-            run_stage(stage, whole, done);
-        });
+    threads.reserve(whole.stages().size());
+    // Sinks first: if a thread cannot be had, what already runs has somewhere to send to, and ends.
+    for (const auto& one : whole.stages() | std::views::reverse) {
+        try {
+            threads.emplace_back([&stage = *one, &whole, done] {
+                pthread_setname_np(pthread_self(), stage.name().substr(0, 15).c_str());
+                run_stage(stage, whole, done);
+            });
+        } catch (const std::system_error& thrown) {
+            whole.fail(fmt::format("{}: cannot start a thread: {}", one->name(), thrown.what()));
+            one->abandon();
+        }
     }
-    const bool in_order = wait_for_end(whole, signals, done, log);
+    const bool in_order = wait_for_end(whole, threads.size(), signals, done, log);
     if (!in_order) {
         const totals sum = total(whole);
         log(fmt::format(
@@ -121,8 +131,8 @@ exit_code run(const config& checked, const world& around, const std::function<vo
     close(done);
 
     auto failure = whole.failure();
-    if (whole.json() && !failure) {
-        if (const auto wrote = around.console.write(report_json(whole)); !wrote) {
+    if (whole.json()) {
+        if (const auto wrote = around.console.write(report_json(whole)); !wrote && !failure) {
             failure = fmt::format("cannot write to standard output: {}", wrote.error());
         }
     }

@@ -358,7 +358,7 @@ queue_blocks = {0}
 }
 
 TEST(Simulation, RandomLives) {
-    for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    for (std::uint64_t seed = 1; seed <= 40; ++seed) {
         live(seed);
         if (testing::Test::HasFailure()) {
             return;

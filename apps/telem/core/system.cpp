@@ -223,6 +223,10 @@ public:
             setsockopt(socket.get(), SOL_SOCKET, SO_RCVBUF, &asked, sizeof asked);
         }
         setsockopt(socket.get(), SOL_SOCKET, SO_RXQ_OVFL, &on, sizeof on);
+        if (where.bytes.ss_family == AF_INET6) {
+            const int off = 0; // [::] takes IPv4 too, whatever the machine's default
+            setsockopt(socket.get(), IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof off);
+        }
         if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&where.bytes), where.size) != 0) {
             return fail("cannot listen on");
         }

@@ -63,16 +63,17 @@ public:
 
     template<class Patience>
     push_result<T> push(T&& value, Patience patience) {
-        std::expected<void, errc> went_in;
+        errc reason{};
         {
             section turn(*this);
-            went_in = turn.await_room(patience);
-            if (went_in)
+            const auto room = turn.await_room(patience);
+            if (room) {
                 elements_.push_back(std::move(value));
+                return {};
+            }
+            reason = room.error();
         }
-        if (!went_in)
-            return push_result<T>(std::unexpect, went_in.error(), std::move(value));
-        return {};
+        return push_result<T>(std::unexpect, reason, std::move(value)); // the user's move: outside the lock
     }
 
     // As much as fits at a time, one section each.

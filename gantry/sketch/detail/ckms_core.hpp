@@ -82,7 +82,9 @@ public:
 
     static constexpr std::size_t buffer_min = 8;
     static constexpr std::size_t buffer_small = 64;
-    static constexpr std::size_t buffer_max = 512;
+    static constexpr std::size_t buffer_usual = 512;
+    static constexpr std::size_t buffer_max = 1024; // once there are tuples_many
+    static constexpr std::size_t tuples_many = 2048;
     static constexpr std::size_t heavy_max = 64;
     static constexpr std::size_t pending_max = buffer_max + heavy_max;
 
@@ -241,10 +243,10 @@ private:
                 weight > merged_ - left - hidden || (last && hidden + weight != merged_ - left)) {
                 return i;
             }
-            // The first is the minimum; what hides to the right of a tuple hides in the tuples there.
+            // The first is the minimum, all of it; what hides to the right of a tuple hides in the tuples there.
             const std::uint64_t before = left + hidden;
             const std::uint64_t rest = merged_ - before - weight;
-            if ((i == 0 && hidden != 0) || delta > rest ||
+            if ((i == 0 && (hidden != 0 || delta != 0)) || delta > rest ||
                 delta > (last ? 0 : std::uint64_t{tuples[i + 1].hidden} + tuples[i + 1].delta)) {
                 return i;
             }
@@ -263,7 +265,8 @@ private:
     // The buffer grows with the summary, so that one merge pass always pays for itself and a small sketch stays small.
     void make_room() {
         const std::size_t capacity = buffer_.capacity();
-        const std::size_t wanted = std::clamp(std::bit_ceil(tuples()), buffer_small, buffer_max);
+        const std::size_t wanted =
+            tuples() >= tuples_many ? buffer_max : std::clamp(std::bit_ceil(tuples()), buffer_small, buffer_usual);
         if (capacity < wanted) {
             buffer_.grow(capacity == 0 ? buffer_min : std::min(capacity * 2, wanted));
         } else {
@@ -279,15 +282,16 @@ private:
         std::array<exact, pending_max> pending;
         std::copy(buffer_.begin(), buffer_.end(), keys.begin());
         sort_keys(keys.data(), buffer_.size(), scratch.data());
+        // One entry for each run of equal keys, without a branch on where runs end: an entry is overwritten until its
+        // run is over, and holds that end until it is known where the run began.
         std::size_t size = 0;
-        for (std::size_t i = 0; i < buffer_.size();) {
-            const Key key = keys[i];
-            std::size_t next = i + 1;
-            while (next < buffer_.size() && keys[next] == key) {
-                ++next;
-            }
-            pending[size++] = {key, next - i};
-            i = next;
+        const std::size_t held = buffer_.size();
+        for (std::size_t i = 0; i < held; ++i) {
+            pending[size] = {keys[i], i + 1};
+            size += i + 1 == held || keys[i] != keys[i + 1] ? 1U : 0U;
+        }
+        for (std::size_t i = size; i-- > 1;) {
+            pending[i].weight -= pending[i - 1].weight;
         }
         if (!heavy_.empty()) {
             std::copy(heavy_.begin(), heavy_.end(), pending.data() + size);
@@ -354,7 +358,7 @@ private:
     // (CKMS.md, "Hot places"). This is thrift only: the promise holds whatever the numbers are.
     class fill_limits {
     public:
-        static constexpr std::uint64_t full = 256;
+        static constexpr std::uint16_t full = 256;
 
         [[nodiscard]] std::uint64_t at(std::size_t pending_left) const noexcept {
             return pending_left < size_ ? limits_[pending_left] : full;
@@ -374,10 +378,12 @@ private:
             std::size_t placed = 0;
             float gap_begin = 0;
             const auto spread = [&](std::size_t upto, float gap_end) {
-                const float step = (gap_end - gap_begin) / static_cast<float>(upto - placed + 1);
-                for (; placed < upto; ++placed) {
-                    gap_begin += step;
-                    place[placed] = gap_begin;
+                if (placed != upto) {
+                    const float step = (gap_end - gap_begin) / static_cast<float>(upto - placed + 1);
+                    for (; placed < upto; ++placed) {
+                        gap_begin += step;
+                        place[placed] = gap_begin;
+                    }
                 }
                 gap_begin = gap_end;
             };
@@ -395,23 +401,35 @@ private:
 
             // The density around each, against the past's: over few neighbours, to see small hot places, and over many,
             // to see slight excess; each must exceed what chance brings about.
-            std::array<std::uint16_t, pending_max> around;
-            const auto share = [&](std::size_t i, std::size_t window, float tolerance) {
+            std::array<float, pending_max> around;
+            const auto share = [&](std::size_t i, std::size_t window) {
                 const std::size_t first = i > window ? i - window : 0;
                 const std::size_t last = std::min(size - 1, i + window);
-                return tolerance * (place[last] - place[first]) / static_cast<float>(last - first);
+                return (place[last] - place[first]) / static_cast<float>(last - first);
             };
-            for (std::size_t i = 0; i < size; ++i) {
-                const float limit = std::min(share(i, narrow_window, 16), share(i, wide_window, 4));
-                around[i] = limit < 1 ? static_cast<std::uint16_t>(limit * full) : full;
+            const auto judge = [](float narrow_share, float wide_share) {
+                return std::min(std::min(16 * narrow_share, 4 * wide_share), 1.0F) * full;
+            };
+            const std::size_t inner_end = std::max(wide_window, size - std::min(size, wide_window));
+            for (std::size_t i = wide_window; i < inner_end; ++i) {
+                around[i] = judge((place[i + narrow_window] - place[i - narrow_window]) / (2 * narrow_window),
+                                  (place[i + wide_window] - place[i - wide_window]) / (2 * wide_window));
+            }
+            for (std::size_t i = 0; i < std::min(size, wide_window); ++i) {
+                around[i] = judge(share(i, narrow_window), share(i, wide_window));
+            }
+            for (std::size_t i = inner_end; i < size; ++i) {
+                around[i] = judge(share(i, narrow_window), share(i, wide_window));
             }
             // Between two of them: the lower limit, unless the stretch is so wide that it is a quiet place.
-            for (std::size_t i = 0; i <= size; ++i) {
-                const float width = (i < size ? place[i] : end) - (i > 0 ? place[i - 1] : 0);
-                const std::uint16_t left = i > 0 ? around[i - 1] : full;
-                const std::uint16_t right = i < size ? around[i] : full;
-                limits_[i] = width >= quiet_width ? static_cast<std::uint16_t>(full) : std::min(left, right);
+            const auto between = [](float width, float limit) {
+                return static_cast<std::uint16_t>(width >= quiet_width ? full : limit);
+            };
+            limits_[0] = between(place[0], around[0]);
+            for (std::size_t i = 1; i < size; ++i) {
+                limits_[i] = between(place[i] - place[i - 1], std::min(around[i - 1], around[i]));
             }
+            limits_[size] = between(end - place[size - 1], around[size - 1]);
             size_ = size + 1;
         }
 
