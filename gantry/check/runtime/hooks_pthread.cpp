@@ -240,7 +240,7 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET: {
         enqueue(t, word, site);
-        active->fence(t, order::seq_cst, site); // as the kernel does before it looks
+        active->fence(t, order::seq_cst, nullptr); // as the kernel does before it looks
         operation look = make(operation_kind::load, order::relaxed, 0);
         look.size = 4;
         if (active->access(t, look, number(word), 0, site).seen.low != v) {
@@ -263,7 +263,7 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
     }
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET:
-        active->fence(t, order::seq_cst, site);
+        active->fence(t, order::seq_cst, nullptr);
         return dequeue(t, word, v, site);
     default:
         active->fail(fault::unsupported, "a futex operation that is not modelled", site);
@@ -571,7 +571,7 @@ long syscall(long which, ...) noexcept {
         return rt::futex(self, reinterpret_cast<const void*>(a[0]), static_cast<int>(a[1]),
                          static_cast<std::uint32_t>(a[2]), reinterpret_cast<const timespec*>(a[3]), site);
     case SYS_membarrier:
-        rt::active->fence(self, gantry::check::order::seq_cst, site);
+        rt::active->fence(self, gantry::check::order::seq_cst, nullptr);
         return 0;
     default:
         rt::active->fail(fault::unsupported, "a system call that is not modelled", site);

@@ -168,12 +168,20 @@ std::vector<weakening> weaken(const model_options& options, void (*body)(void*),
         return all;
     }
     // Both halves of a read-modify-write have its order; a fence and a read-modify-write can go two ways from acq_rel.
-    std::map<std::pair<const void*, order>, std::set<event_kind>> sites;
+    struct line {
+        std::set<const void*> sites;
+        std::set<event_kind> kinds;
+    };
+
+    std::map<std::pair<std::string, order>, line> lines;
     for (const use& u : uses) {
-        sites[{u.site, u.o}].insert(u.kind);
+        line& l = lines[{place_of(u.site), u.o}];
+        l.sites.insert(u.site);
+        l.kinds.insert(u.kind);
     }
-    for (const auto& [key, kinds] : sites) {
-        const auto [site, from] = key;
+    for (const auto& [key, found] : lines) {
+        const auto& [place, from] = key;
+        const auto& kinds = found.kinds;
         const bool both = kinds.contains(event_kind::fence) || kinds.size() > 1;
         std::vector<order> weaker{order::relaxed};
         if (from == order::seq_cst) {
@@ -182,8 +190,9 @@ std::vector<weakening> weaken(const model_options& options, void (*body)(void*),
             weaker = {order::acquire, order::release};
         }
         for (const order to : weaker) {
-            const model_result r = explore(options, body, context, {site, from, to}, nullptr);
-            all.push_back({place_of(site), name_of(from), name_of(to), r.found, r.exhaustive});
+            const model_result r =
+                explore(options, body, context, {{found.sites.begin(), found.sites.end()}, from, to}, nullptr);
+            all.push_back({place, name_of(from), name_of(to), r.found, r.exhaustive});
         }
     }
     return all;

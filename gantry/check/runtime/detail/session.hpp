@@ -17,6 +17,7 @@
 
 #include <pthread.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <memory>
@@ -74,9 +75,10 @@ struct modelled_thread {
     std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
 };
 
-// An order of the program that is weakened while it runs: all accesses of a call site that have this order.
+// An order of the program that is weakened while it runs: all accesses of these call sites (one line of source may have
+// been compiled more than once) that have this order.
 struct mutation {
-    const void* site = nullptr;
+    std::vector<const void*> sites;
     order from = order::relaxed;
     order to = order::relaxed;
 };
@@ -85,7 +87,9 @@ class session {
 public:
     // What an access at the site is to have for an order.
     [[nodiscard]] order order_at(const void* site, order written_order) const noexcept {
-        return site == mutated_.site && written_order == mutated_.from ? mutated_.to : written_order;
+        const bool hit =
+            written_order == mutated_.from && std::ranges::find(mutated_.sites, site) != mutated_.sites.end();
+        return hit ? mutated_.to : written_order;
     }
 
     void mutate(const mutation& m) noexcept { mutated_ = m; }
