@@ -30,7 +30,7 @@ function(gantry_model_program name)
   if(NOT arg_OWN_MAIN)
     list(APPEND arg_SOURCES ${PROJECT_SOURCE_DIR}/gantry/check/runtime/main.cpp)
   endif()
-  add_executable(${name} ${arg_SOURCES})
+  add_executable(${name} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/gantry/check/runtime/copies.cpp)
   target_link_libraries(${name} PRIVATE gantry::model ${arg_LINKS} gantry_flags)
 endfunction()
 

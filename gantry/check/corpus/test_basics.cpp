@@ -298,4 +298,18 @@ SOUND(atomic_beside_plain) {
     GANTRY_CHECK(first_look <= second_look && both.atomic.load(std::memory_order_relaxed) == 1);
 }
 
+// Copies of blocks are accesses too, whoever makes them.
+FAULTY(copy_races, race) {
+    struct big {
+        int content[64];
+    };
+    auto* const from = new big{};
+    auto* const to = new big{};
+    std::thread other([&] { *to = *from; });
+    from->content[63] = 1;
+    other.join();
+    delete from;
+    delete to;
+}
+
 } // namespace

@@ -317,21 +317,33 @@ void __tsan_func_exit() {
     }
 }
 
-void* __tsan_memcpy(void* to, const void* from, std::size_t size) {
-    rt::touch_plain(from, size, false, GANTRY_SITE);
-    rt::touch_plain(to, size, true, GANTRY_SITE);
+void* gantry_check_memcpy(void* to, const void* from, std::size_t size, const void* site) {
+    rt::touch_plain(from, size, false, site);
+    rt::touch_plain(to, size, true, site);
     return std::memcpy(to, from, size);
 }
 
-void* __tsan_memmove(void* to, const void* from, std::size_t size) {
-    rt::touch_plain(from, size, false, GANTRY_SITE);
-    rt::touch_plain(to, size, true, GANTRY_SITE);
+void* gantry_check_memmove(void* to, const void* from, std::size_t size, const void* site) {
+    rt::touch_plain(from, size, false, site);
+    rt::touch_plain(to, size, true, site);
     return std::memmove(to, from, size);
 }
 
-void* __tsan_memset(void* to, int byte, std::size_t size) {
-    rt::touch_plain(to, size, true, GANTRY_SITE);
+void* gantry_check_memset(void* to, int byte, std::size_t size, const void* site) {
+    rt::touch_plain(to, size, true, site);
     return std::memset(to, byte, size);
+}
+
+void* __tsan_memcpy(void* to, const void* from, std::size_t size) {
+    return gantry_check_memcpy(to, from, size, GANTRY_SITE);
+}
+
+void* __tsan_memmove(void* to, const void* from, std::size_t size) {
+    return gantry_check_memmove(to, from, size, GANTRY_SITE);
+}
+
+void* __tsan_memset(void* to, int byte, std::size_t size) {
+    return gantry_check_memset(to, byte, size, GANTRY_SITE);
 }
 
 } // extern "C"
