@@ -102,7 +102,18 @@ std::span<const event_id> graph::thread(thread_id t) const noexcept {
 }
 
 void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> keep, std::vector<event_id>& renamed) {
-    clear();
+    // Vectors within vectors are kept for their storage.
+    events_.clear();
+    operations_.clear();
+    clocks_.clear();
+    seq_cst_count_ = 0;
+    seq_cst_fences_ = 0;
+    for (auto& t : threads_) {
+        t.clear();
+    }
+    threads_.resize(from.threads_.size());
+    created_by_.assign(from.threads_.size(), no_event);
+    std::size_t locations = 0;
     width_ = from.width_;
     renamed.assign(from.events_.size(), no_event);
     std::vector<location_id> places(from.locations_.size(), no_location);
@@ -118,13 +129,18 @@ void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> k
         std::copy_n(from.clocks_.begin() + static_cast<std::ptrdiff_t>(i * clocks_per_event * width_),
                     clocks_per_event * width_, clocks_.begin() + static_cast<std::ptrdiff_t>(first));
         if (old.location != no_location && places[old.location] == no_location) {
-            places[old.location] = static_cast<location_id>(locations_.size());
+            places[old.location] = static_cast<location_id>(locations);
+            if (locations == locations_.size()) {
+                locations_.emplace_back();
+            }
             const location& l = from.locations_[old.location];
-            locations_.push_back({l.address, l.epoch, l.size, l.initial, {}, {}});
-        }
-        if (old.thread >= threads_.size()) {
-            threads_.resize(old.thread + 1U);
-            created_by_.resize(old.thread + 1U, no_event);
+            location& to = locations_[locations++];
+            to.address = l.address;
+            to.epoch = l.epoch;
+            to.size = l.size;
+            to.initial = l.initial;
+            to.writes.clear();
+            to.reads.clear();
         }
         threads_[old.thread].push_back(renamed[i]);
         if (old.memory_order == order::seq_cst) {
@@ -132,13 +148,10 @@ void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> k
             seq_cst_fences_ += old.kind == event_kind::fence ? 1U : 0U;
         }
         if (old.kind == event_kind::create) {
-            if (old.other >= threads_.size()) {
-                threads_.resize(old.other + 1U);
-                created_by_.resize(old.other + 1U, no_event);
-            }
             created_by_[old.other] = renamed[i];
         }
     }
+    locations_.resize(locations);
     const auto rename = [&](event_id e) {
         return e < 0 ? e : renamed[static_cast<std::size_t>(e)];
     };
