@@ -42,9 +42,11 @@ struct model_options {
     std::uint64_t executions_max = UINT64_MAX; // graphs when exact, executions when random
     double seconds_max = 0;                    // 0: no limit
     std::uint64_t seed = 1;                    // of the random search
-    unsigned spurious_max = 1;                 // waits that end for no reason, for each thread
-    bool leaks = true;                         // memory that no free() was called for is a failure
-    std::string replay{};                      // a token from a report: run that execution alone
+    std::uint64_t steps_max = 0;    // more steps: an execution that never ends; 0: 2,000 exact, 100,000 random
+    unsigned spurious_max = 1;      // waits that end for no reason, for each thread
+    unsigned weak_failures_max = 0; // weak compare-exchanges that fail for no reason, for each thread
+    bool leaks = true;              // memory that no free() was called for is a failure
+    std::string replay{};           // a token from a report: run that execution alone
 };
 
 enum class fault : std::uint8_t {
@@ -61,6 +63,8 @@ enum class fault : std::uint8_t {
     lock_misuse,
     exception,
     aborted,
+    crash,
+    endless,
     nondeterminism,
     unsupported,
 };

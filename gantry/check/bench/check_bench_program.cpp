@@ -60,6 +60,42 @@ void fetch_add() {
     }
 }
 
+// Linux's old reader-writer lock: each of two threads reads, then writes.
+constexpr int bias = 0x0010'0000;
+std::atomic<int> word{bias};
+int guarded = 0;
+
+void read_lock() {
+    while (word.fetch_sub(1, std::memory_order_acquire) <= 0) {
+        word.fetch_add(1, relaxed);
+        while (word.load(relaxed) <= 0) {
+        }
+    }
+}
+
+void write_lock() {
+    while (word.fetch_sub(bias, std::memory_order_acquire) != bias) {
+        word.fetch_add(bias, relaxed);
+        while (word.load(relaxed) != bias) {
+        }
+    }
+}
+
+void rwlock() {
+    const auto enter = [] {
+        read_lock();
+        benchmark::DoNotOptimize(guarded);
+        word.fetch_add(1, std::memory_order_release);
+        write_lock();
+        ++guarded;
+        word.fetch_add(bias, std::memory_order_release);
+    };
+    std::thread a(enter);
+    std::thread b(enter);
+    a.join();
+    b.join();
+}
+
 void run(benchmark::State& state, void (*body)(), const model_options& options, std::uint64_t right) {
     std::uint64_t graphs = 0;
     for (auto _ : state) {
@@ -89,6 +125,11 @@ void fetch_add_exact(benchmark::State& state) {
     run(state, fetch_add<8>, {}, 40'320);
 }
 
+void rwlock_exact(benchmark::State& state) {
+    run(state, rwlock, {}, 0);
+}
+
+BENCHMARK(rwlock_exact)->Name("rwlock/gantry/threads:2")->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(sb_exact)->Name("sb/gantry/exact")->UseRealTime();
 BENCHMARK(sb_random)->Name("sb/gantry/random")->UseRealTime();
 BENCHMARK(iriw_exact)->Name("iriw/gantry/exact")->UseRealTime();

@@ -5,6 +5,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -310,6 +311,47 @@ FAULTY(copy_races, race) {
     other.join();
     delete from;
     delete to;
+}
+
+FAULTY(null_is_followed, crash) {
+    std::atomic<int*> shared{nullptr};
+    std::thread other([&] { shared.store(&plain_global, std::memory_order_release); });
+    plain_global = look(shared.load(std::memory_order_acquire));
+    other.join();
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+[[gnu::noinline]] int deeper(int depth) {
+    int here[64] = {depth};
+    return look(here) == -1 ? 0 : deeper(depth + 1) + look(here);
+}
+
+FAULTY(stack_is_used_up, crash) {
+    plain_global = deeper(0);
+}
+
+FAULTY(two_sizes, mixed_size) {
+    alignas(8) static std::uint64_t both = 0;
+    std::thread other([] { std::atomic_ref<std::uint64_t>(both).store(1, std::memory_order_relaxed); });
+    auto& half = reinterpret_cast<std::uint32_t&>(both);
+    static_cast<void>(std::atomic_ref<std::uint32_t>(half).load(std::memory_order_relaxed));
+    other.join();
+}
+
+// Each sees the other's wish and gives way, both for ever.
+FAULTY(two_polite_threads, endless) {
+    std::atomic<bool> wish[2] = {false, false};
+    const auto pass = [&](int me) {
+        wish[me].store(true, std::memory_order_seq_cst);
+        while (wish[1 - me].load(std::memory_order_seq_cst)) {
+            wish[me].store(false, std::memory_order_seq_cst);
+            wish[me].store(true, std::memory_order_seq_cst);
+        }
+        wish[me].store(false, std::memory_order_seq_cst);
+    };
+    std::thread other(pass, 1);
+    pass(0);
+    other.join();
 }
 
 } // namespace

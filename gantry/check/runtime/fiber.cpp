@@ -205,15 +205,14 @@ fiber& fiber_at(std::size_t n) {
     if (f.handle != 0) {
         return f;
     }
-    const std::size_t page = 4096;
-    auto* const wanted = reinterpret_cast<void*>(stacks_base + n * (stack_bytes + page));
-    void* const memory = mmap(wanted, stack_bytes + page, PROT_READ | PROT_WRITE,
+    auto* const wanted = reinterpret_cast<void*>(stacks_base + n * (stack_bytes + guard_bytes));
+    void* const memory = mmap(wanted, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE,
                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
     if (memory == MAP_FAILED) {
         host_fatal("cannot reserve a stack");
     }
-    mprotect(memory, page, PROT_NONE);
-    f.stack_low = static_cast<char*>(memory) + page;
+    mprotect(memory, guard_bytes, PROT_NONE);
+    f.stack_low = static_cast<char*>(memory) + guard_bytes;
     f.stack_size = stack_bytes;
 
     int pipes[2];

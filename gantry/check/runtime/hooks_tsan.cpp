@@ -116,21 +116,30 @@ T modify(operation_kind kind, T* p, T v, int o, const void* site) {
 
 // g++ announces neither the reading nor the writing of `expected`.
 template<class T>
-int compare_exchange(T* p, T* expected, T v, int success, int failure, const void* site) {
+int compare_exchange(T* p, T* expected, T v, int success, int failure, bool weak, const void* site) {
     if (running == nullptr) {
         return __atomic_compare_exchange_n(p, expected, v, false, __ATOMIC_SEQ_CST, __ATOMIC_SEQ_CST) ? 1 : 0;
     }
     entry in;
-    active->arrive(in.thread(), site);
-    active->plain(in.thread(), number(expected), sizeof(T), false, site);
+    modelled_thread& t = in.thread();
+    active->arrive(t, site);
+    active->plain(t, number(expected), sizeof(T), false, site);
     const T wanted = *expected;
-    const accessed result = perform<T>(in, operation_kind::cas, p, v, wanted, success, failure, site);
-    if (!result.wrote) {
-        active->plain(in.thread(), number(expected), sizeof(T), true, site);
-        *expected = unpack<T>(result.seen);
+    bool wrote = false;
+    if (weak && t.weak_failures < active->options().weak_failures_max && active->choose(t, 2, site) == 1) {
+        // Fails whatever it reads: as a load with the failure order.
+        ++t.weak_failures;
+        *expected = unpack<T>(perform<T>(in, operation_kind::load, p, 0, 0, failure, 0, site).seen);
+    } else {
+        const accessed result = perform<T>(in, operation_kind::cas, p, v, wanted, success, failure, site);
+        wrote = result.wrote;
+        if (!wrote) {
+            active->plain(t, number(expected), sizeof(T), true, site);
+            *expected = unpack<T>(result.seen);
+        }
     }
     scrub();
-    return result.wrote ? 1 : 0;
+    return wrote ? 1 : 0;
 }
 
 // clang's form; it does not say whether a spurious failure is allowed.
@@ -219,11 +228,11 @@ GANTRY_STUBS(128)
     }                                                                                                                  \
     int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_strong(               \
         rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                                 \
-        return rt::compare_exchange(p, c, v, o, f, GANTRY_SITE);                                                       \
+        return rt::compare_exchange(p, c, v, o, f, false, GANTRY_SITE);                                                \
     }                                                                                                                  \
     int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_weak(                 \
         rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                                 \
-        return rt::compare_exchange(p, c, v, o, f, GANTRY_SITE);                                                       \
+        return rt::compare_exchange(p, c, v, o, f, true, GANTRY_SITE);                                                 \
     }                                                                                                                  \
     rt::u##bits __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_val(          \
         rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o, int f) {                                                  \

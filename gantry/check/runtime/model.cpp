@@ -5,6 +5,7 @@
 #include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
+#include <gantry/check/runtime/detail/signals.hpp>
 
 #include <chrono>
 #include <cstdio>
@@ -56,6 +57,10 @@ const char* name_of(fault f) noexcept {
         return "exception";
     case fault::aborted:
         return "aborted";
+    case fault::crash:
+        return "crash";
+    case fault::endless:
+        return "endless";
     case fault::nondeterminism:
         return "nondeterminism";
     case fault::unsupported:
@@ -111,6 +116,7 @@ model_result explore(const model_options& options, void (*body)(void*), void* co
         chosen = std::make_unique<exact_explorer>();
     }
     explorer& strategy = *chosen;
+    const runtime::signals_caught signals;
     runtime::session s(options, strategy);
     s.mutate(mutation);
     std::uint64_t executions = 0;

@@ -65,6 +65,10 @@ int model_main(int argc, char** argv) {
     app.add_option("--executions", options.executions_max, "Stop after so many executions");
     app.add_option("--seconds", options.seconds_max, "Stop after so many seconds");
     app.add_option("--seed", options.seed, "Seed of --random");
+    app.add_option("--steps", options.steps_max, "An execution with more steps than this never ends");
+    app.add_option("--spurious", options.spurious_max, "Waits that may end for no reason, for each thread");
+    app.add_option("--weak-failures", options.weak_failures_max,
+                   "Weak compare-exchanges that may fail for no reason, for each thread (g++ only)");
     app.add_option("--replay", options.replay, "Run the execution that a report's token names");
     CLI11_PARSE(app, argc, argv);
     if (random) {

@@ -70,7 +70,10 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
 
 } // namespace
 
-session::session(const model_options& options, explorer& strategy) : options_(options), strategy_(strategy) {
+session::session(const model_options& options, explorer& strategy)
+    : options_(options), strategy_(strategy), steps_max_(options.steps_max != 0          ? options.steps_max
+                                                         : options.mode == search::exact ? 2'000
+                                                                                         : 100'000) {
     static_cast<void>(
         fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
@@ -106,6 +109,7 @@ ending session::run(void (*body)(void*), void* context) {
         t->time_ns = 0;
         t->tick_ns = 1000;
         t->spurious = 0;
+        t->weak_failures = 0;
     }
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
@@ -224,6 +228,9 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         }
         refresh_clock(t);
         turns_.push_back(t.id);
+        if (turns_.size() > steps_max_) {
+            fail(fault::endless, "an execution of more than " + std::to_string(steps_max_) + " steps", site);
+        }
         if (result.wrote) {
             t.arrivals.clear();
         }
@@ -243,9 +250,13 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
                 write_memory(address, op.size, written(op, result.seen));
             }
             const graph& g = strategy_.current();
-            if (const location_id l = g.find_location(where.address, where.epoch);
-                l != no_location && g.location_at(l).size != op.size) {
-                fail(fault::mixed_size, "an atomic is accessed with two sizes", site);
+            for (std::size_t l = 0; l < g.location_count(); ++l) {
+                const location& other = g.location_at(static_cast<location_id>(l));
+                const bool overlaps = other.address < address + op.size && address < other.address + other.size;
+                if (overlaps && (other.address != address || other.size != op.size) &&
+                    other.epoch == shadow_.epoch_of(other.address)) {
+                    fail(fault::mixed_size, "the same bytes are accessed atomically in two sizes", site);
+                }
             }
         }
         return result;
@@ -394,6 +405,18 @@ void session::join(modelled_thread& t, modelled_thread& child, const void* site)
     turns_.push_back(t.id);
     t.arrivals.clear();
     refresh_clock(t);
+}
+
+modelled_thread* session::overflowed(std::uint64_t address) noexcept {
+    for (const auto& t : threads_) {
+        if (t->started) {
+            const auto low = reinterpret_cast<std::uint64_t>(t->on->stack_low);
+            if (address < low && address >= low - guard_bytes) {
+                return t.get();
+            }
+        }
+    }
+    return nullptr;
 }
 
 modelled_thread* session::thread_of(pthread_t handle) noexcept {

@@ -19,6 +19,8 @@
 namespace gantry::check::runtime {
 
 inline constexpr std::size_t threads_max = 64;
+// Below each stack.
+inline constexpr std::size_t guard_bytes = 64 * 1024;
 
 struct fiber {
     void* stack_pointer = nullptr;

@@ -71,7 +71,8 @@ struct modelled_thread {
     std::vector<arrival> arrivals;
     std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
     std::uint64_t tick_ns = 0;
-    unsigned spurious = 0;                                   // wake-ups for no reason so far
+    unsigned spurious = 0; // wake-ups for no reason so far
+    unsigned weak_failures = 0;
     std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
 };
 
@@ -119,6 +120,8 @@ public:
     [[noreturn]] void fail(fault f, std::string what, const void* site = nullptr);
 
     void at_exit(thread_exit what) { exits_.push_back(what); }
+    // The thread whose guard page the address lies in, or null.
+    [[nodiscard]] modelled_thread* overflowed(std::uint64_t address) noexcept;
     [[nodiscard]] modelled_thread* thread_of(pthread_t handle) noexcept;
     [[nodiscard]] const std::string& report() const noexcept { return report_; }
     [[nodiscard]] std::span<const thread_id> turns() const noexcept { return turns_; }
@@ -143,6 +146,7 @@ private:
     mutation mutated_;
     const model_options& options_;
     explorer& strategy_;
+    std::uint64_t steps_max_;
     heap heap_;
     shadow shadow_;
     fiber host_;
