@@ -5,6 +5,7 @@
 #   x_stress.cpp   real threads      -> one binary stress_<name>, ctest label stress
 #   x_bench.cpp    Google Benchmark  -> one binary bench_<name>,  ctest label bench (smoke run)
 #   x_fuzz.cpp     libFuzzer         -> one binary fuzz_<x> each, ctest label fuzz (short run)
+#   x_model.cpp    GANTRY_MODELs     -> one binary model_<name>,  ctest label model (see GantryModel.cmake)
 #
 # so that nothing but public headers and library sources is ever listed by hand.
 
@@ -98,6 +99,8 @@ function(_gantry_checks name library)
     string(TOUPPER ${program} upper)
     list(APPEND definitions ${upper}_PROGRAM="$<TARGET_FILE:${program}>")
   endforeach()
+
+  _gantry_models(${name} ${library})
 
   if(GANTRY_TESTS)
     find_package(GTest REQUIRED)

@@ -1,0 +1,71 @@
+# SPDX-License-Identifier: MIT
+# gantry::model, the model checker's runtime, and the programs that are compiled for it.
+#
+# A program of models is compiled with -fsanitize=thread, which makes the compiler announce every access, and linked with
+# gantry::model instead of the sanitizer's own runtime. That asks for Linux on x86-64 or aarch64 and for a build without
+# sanitizers of its own; elsewhere GANTRY_MODELS is off and the calls below do nothing.
+
+set(GANTRY_MODELS ON)
+if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$")
+  set(GANTRY_MODELS OFF)
+  message(STATUS "Models: not built on ${CMAKE_SYSTEM_NAME} ${CMAKE_SYSTEM_PROCESSOR}")
+elseif(GANTRY_SANITIZE)
+  set(GANTRY_MODELS OFF)
+  message(STATUS "Models: not built under -fsanitize=${GANTRY_SANITIZE}")
+elseif(CMAKE_CXX_FLAGS MATCHES "--coverage")
+  set(GANTRY_MODELS OFF)
+  message(STATUS "Models: not built for coverage")
+endif()
+
+# The flags under which modelled code is compiled; as a list, for compilers that CMake does not drive.
+set(GANTRY_MODEL_COMPILE_OPTIONS -fsanitize=thread -g -O1 -fno-omit-frame-pointer)
+
+# gantry_model_program(<name> SOURCES <files> LINKS <targets>): an executable of modelled code. Without a main() of its
+# own it gets the one that runs GANTRY_MODELs.
+function(gantry_model_program name)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_MAIN" "" "SOURCES;LINKS")
+  if(NOT GANTRY_MODELS)
+    return()
+  endif()
+  if(NOT arg_OWN_MAIN)
+    list(APPEND arg_SOURCES ${PROJECT_SOURCE_DIR}/gantry/check/runtime/main.cpp)
+  endif()
+  add_executable(${name} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/gantry/check/runtime/copies.cpp)
+  target_link_libraries(${name} PRIVATE gantry::model ${arg_LINKS} gantry_flags)
+endfunction()
+
+# _gantry_models(<name> <library>): the *_model.cpp files that lie in the calling folder and below it, as one program
+# model_<name>, run by ctest as <name>.model. The module's own compiled sources, and those of the modules it stands on,
+# are compiled again with announcements.
+function(_gantry_models name library)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_model.cpp)
+  if(NOT files OR NOT GANTRY_TESTS OR NOT GANTRY_MODELS)
+    return()
+  endif()
+  set(sources ${files})
+  set(pending ${name})
+  set(seen "")
+  while(pending)
+    list(POP_FRONT pending module)
+    if(module IN_LIST seen OR module STREQUAL "check" OR NOT TARGET gantry_${module})
+      continue()
+    endif()
+    list(APPEND seen ${module})
+    get_target_property(type gantry_${module} TYPE)
+    if(NOT type STREQUAL "INTERFACE_LIBRARY")
+      get_target_property(folder gantry_${module} SOURCE_DIR)
+      get_target_property(compiled gantry_${module} SOURCES)
+      foreach(file ${compiled})
+        if(file MATCHES "\\.cpp$")
+          cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${folder})
+          list(APPEND sources ${file})
+        endif()
+      endforeach()
+    endif()
+    get_property(depends GLOBAL PROPERTY GANTRY_${module}_DEPENDS)
+    list(APPEND pending ${depends})
+  endwhile()
+  gantry_model_program(model_${name} SOURCES ${sources})
+  add_test(NAME ${GANTRY_TEST_PREFIX}${name}.model COMMAND model_${name})
+  set_tests_properties(${GANTRY_TEST_PREFIX}${name}.model PROPERTIES LABELS model TIMEOUT 300)
+endfunction()

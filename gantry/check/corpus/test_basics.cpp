@@ -1,0 +1,357 @@
+// SPDX-License-Identifier: MIT
+// Each kind of fault in its smallest form.
+#include <gantry/check/corpus/test_corpus.hpp>
+
+#include <atomic>
+#include <condition_variable>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <stdexcept>
+#include <thread>
+
+namespace {
+
+int plain_global = 0;
+std::atomic<int> flag{0};
+std::mutex first;
+std::mutex second;
+thread_local int per_thread = 7;
+
+FAULTY(counter_without_lock, race) {
+    std::thread other([] { ++plain_global; });
+    ++plain_global;
+    other.join();
+}
+
+SOUND(counter_with_lock) {
+    std::mutex m;
+    int count = 0;
+    const auto add = [&] {
+        const std::lock_guard guard(m);
+        ++count;
+    };
+    std::thread a(add);
+    std::thread b(add);
+    add();
+    a.join();
+    b.join();
+    GANTRY_CHECK(count == 3);
+}
+
+FAULTY(atomic_counter_by_load_and_store, assertion) {
+    const auto add = [] {
+        flag.store(flag.load(std::memory_order_seq_cst) + 1, std::memory_order_seq_cst);
+    };
+    std::thread other(add);
+    add();
+    other.join();
+    GANTRY_CHECK(flag.load(std::memory_order_relaxed) == 2);
+}
+
+SOUND(atomic_counter_by_fetch_add) {
+    const auto add = [] {
+        flag.fetch_add(1, std::memory_order_relaxed);
+    };
+    std::thread other(add);
+    add();
+    other.join();
+    GANTRY_CHECK(flag.load(std::memory_order_relaxed) == 2);
+}
+
+template<std::memory_order Store, std::memory_order Load>
+void message() {
+    int data = 0;
+    std::thread writer([&] {
+        data = 42;
+        flag.store(1, Store);
+    });
+    if (flag.load(Load) == 1) {
+        GANTRY_CHECK(data == 42);
+    }
+    writer.join();
+}
+
+FAULTY(message_relaxed_store, race) {
+    message<std::memory_order_relaxed, std::memory_order_acquire>();
+}
+
+FAULTY(message_relaxed_load, race) {
+    message<std::memory_order_release, std::memory_order_relaxed>();
+}
+
+SOUND(message) {
+    message<std::memory_order_release, std::memory_order_acquire>();
+}
+
+// A stale value that no interleaving shows.
+FAULTY(store_buffering, assertion) {
+    std::atomic<int> x{0};
+    std::atomic<int> y{0};
+    int a = 0;
+    std::thread other([&] {
+        x.store(1, std::memory_order_release);
+        a = y.load(std::memory_order_acquire);
+    });
+    y.store(1, std::memory_order_release);
+    const int b = x.load(std::memory_order_acquire);
+    other.join();
+    GANTRY_CHECK(a == 1 || b == 1);
+}
+
+SOUND(store_buffering_seq_cst) {
+    std::atomic<int> x{0};
+    std::atomic<int> y{0};
+    int a = 0;
+    std::thread other([&] {
+        x.store(1, std::memory_order_seq_cst);
+        a = y.load(std::memory_order_seq_cst);
+    });
+    y.store(1, std::memory_order_seq_cst);
+    const int b = x.load(std::memory_order_seq_cst);
+    other.join();
+    GANTRY_CHECK(a == 1 || b == 1);
+}
+
+// Where the optimiser cannot see that what is allocated is of no use.
+[[gnu::noinline]] int* make(int count) {
+    return count == 1 ? new int(1) : new int[static_cast<std::size_t>(count)];
+}
+
+[[gnu::noinline]] void destroy(int* one) {
+    delete one;
+}
+
+[[gnu::noinline]] int look(const int* at) {
+    return *at;
+}
+
+FAULTY(leaked, leak) {
+    plain_global = look(make(1));
+}
+
+FAULTY(freed_twice, double_free) {
+    int* const p = make(1);
+    destroy(p);
+    destroy(p);
+}
+
+FAULTY(freed_wrongly, mismatched_free) {
+    destroy(make(4));
+}
+
+FAULTY(used_after_free, use_after_free) {
+    int* const p = make(1);
+    destroy(p);
+    plain_global = look(p);
+}
+
+FAULTY(read_behind_the_end, out_of_bounds) {
+    int* const p = make(5);
+    plain_global = look(p + 5);
+    delete[] p;
+}
+
+// Only when the reader is late: another thread frees.
+FAULTY(freed_under_a_reader, use_after_free) {
+    std::atomic<int*> shared{new int(5)};
+    std::thread reader([&] {
+        if (const int* p = shared.load(std::memory_order_acquire); p != nullptr) {
+            GANTRY_CHECK(*p == 5);
+        }
+    });
+    delete shared.exchange(nullptr, std::memory_order_acq_rel);
+    reader.join();
+}
+
+FAULTY(locks_in_opposite_order, deadlock) {
+    std::thread other([] {
+        const std::lock_guard a(first);
+        const std::lock_guard b(second);
+    });
+    {
+        const std::lock_guard b(second);
+        const std::lock_guard a(first);
+    }
+    other.join();
+}
+
+SOUND(locks_in_one_order) {
+    std::thread other([] {
+        const std::lock_guard a(first);
+        const std::lock_guard b(second);
+    });
+    {
+        const std::lock_guard a(first);
+        const std::lock_guard b(second);
+    }
+    other.join();
+}
+
+FAULTY(unlocked_by_another, lock_misuse) {
+    first.lock();
+    std::thread other([] { first.unlock(); });
+    other.join();
+}
+
+FAULTY(locked_twice, lock_misuse) {
+    first.lock();
+    first.lock();
+}
+
+FAULTY(exception_leaves_thread, exception) {
+    std::thread other([] { throw std::runtime_error("nobody catches this"); });
+    other.join();
+}
+
+SOUND(exception_is_caught) {
+    int caught = 0;
+    std::thread other([&] {
+        try {
+            const std::lock_guard guard(first);
+            throw std::runtime_error("somebody does");
+        } catch (const std::exception&) {
+            ++caught;
+        }
+    });
+    other.join();
+    GANTRY_CHECK(caught == 1);
+}
+
+FAULTY(thread_never_joined, aborted) {
+    std::thread other([] {});
+}
+
+// The waiter looks before it holds the mutex: the signal can come in between.
+FAULTY(lost_wake_up, deadlock) {
+    std::condition_variable ready;
+    std::thread waiter([&] {
+        if (flag.load(std::memory_order_acquire) == 0) {
+            std::unique_lock lock(first);
+            ready.wait(lock);
+        }
+    });
+    flag.store(1, std::memory_order_release);
+    ready.notify_one();
+    waiter.join();
+}
+
+SOUND(condition_variable) {
+    std::condition_variable ready;
+    bool go = false;
+    std::thread waiter([&] {
+        std::unique_lock lock(first);
+        ready.wait(lock, [&] { return go; });
+    });
+    {
+        const std::lock_guard lock(first);
+        go = true;
+    }
+    ready.notify_one();
+    waiter.join();
+}
+
+SOUND(thread_local_is_per_thread) {
+    GANTRY_CHECK(per_thread == 7);
+    per_thread = 1;
+    std::thread other([] {
+        GANTRY_CHECK(per_thread == 7);
+        per_thread = 2;
+    });
+    other.join();
+    GANTRY_CHECK(per_thread == 1);
+}
+
+SOUND(shared_ptr_counts) {
+    auto p = std::make_shared<int>(3);
+    std::thread other([copy = p]() mutable {
+        GANTRY_CHECK(*copy == 3);
+        copy.reset();
+    });
+    p.reset();
+    other.join();
+}
+
+// The mutex of one block of code lies where that of another lay: no order must leak from one to the other.
+SOUND(stack_is_reused) {
+    for (int i = 0; i < 2; ++i) {
+        std::atomic<int> local{i};
+        std::thread other([&] { local.fetch_add(1, std::memory_order_relaxed); });
+        other.join();
+        GANTRY_CHECK(local.load(std::memory_order_relaxed) == i + 1);
+    }
+}
+
+// Two objects in one word: a plain write to one says nothing about the other.
+SOUND(atomic_beside_plain) {
+    struct {
+        alignas(8) int plain = 0;
+        std::atomic<int> atomic{0};
+    } both;
+    std::thread other([&] { both.atomic.store(1, std::memory_order_relaxed); });
+    both.plain = 1;
+    const int first_look = both.atomic.load(std::memory_order_relaxed);
+    both.plain = 2;
+    const int second_look = both.atomic.load(std::memory_order_relaxed);
+    other.join();
+    GANTRY_CHECK(first_look <= second_look && both.atomic.load(std::memory_order_relaxed) == 1);
+}
+
+// Copies of blocks are accesses too, whoever makes them.
+FAULTY(copy_races, race) {
+    struct big {
+        int content[64];
+    };
+    auto* const from = new big{};
+    auto* const to = new big{};
+    std::thread other([&] { *to = *from; });
+    from->content[63] = 1;
+    other.join();
+    delete from;
+    delete to;
+}
+
+FAULTY(null_is_followed, crash) {
+    std::atomic<int*> shared{nullptr};
+    std::thread other([&] { shared.store(&plain_global, std::memory_order_release); });
+    plain_global = look(shared.load(std::memory_order_acquire));
+    other.join();
+}
+
+// NOLINTNEXTLINE(misc-no-recursion)
+[[gnu::noinline]] int deeper(int depth) {
+    int here[64] = {depth};
+    return look(here) == -1 ? 0 : deeper(depth + 1) + look(here);
+}
+
+FAULTY(stack_is_used_up, crash) {
+    plain_global = deeper(0);
+}
+
+FAULTY(two_sizes, mixed_size) {
+    alignas(8) static std::uint64_t both = 0;
+    std::thread other([] { std::atomic_ref<std::uint64_t>(both).store(1, std::memory_order_relaxed); });
+    auto& half = reinterpret_cast<std::uint32_t&>(both);
+    static_cast<void>(std::atomic_ref<std::uint32_t>(half).load(std::memory_order_relaxed));
+    other.join();
+}
+
+// Each sees the other's wish and gives way, both for ever.
+FAULTY(two_polite_threads, endless) {
+    std::atomic<bool> wish[2] = {false, false};
+    const auto pass = [&](int me) {
+        wish[me].store(true, std::memory_order_seq_cst);
+        while (wish[1 - me].load(std::memory_order_seq_cst)) {
+            wish[me].store(false, std::memory_order_seq_cst);
+            wish[me].store(true, std::memory_order_seq_cst);
+        }
+        wish[me].store(false, std::memory_order_seq_cst);
+    };
+    std::thread other(pass, 1);
+    pass(0);
+    other.join();
+}
+
+} // namespace

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// corpus: programs with a known fault, which the checker must name, each beside its repaired twin, which must pass.
+//
+// Use it when adding a kind of fault that the checker must find: a checker that cannot fail checks nothing.
+// Do not use it when testing a component -> GANTRY_MODEL in a *_model.cpp.
+//
+// Threads: n/a. Progress: n/a. Ordering: n/a. Cost: n/a. Failure: n/a. Lifetime: n/a. Origin: n/a.
+
+#include <gantry/check/model.hpp>
+
+#include <vector>
+
+namespace gantry::check::corpus {
+
+struct program {
+    const char* name;
+    fault expected;
+    void (*body)();
+};
+
+inline std::vector<program>& programs() {
+    static std::vector<program> all;
+    return all;
+}
+
+inline bool add(const char* name, fault expected, void (*body)()) {
+    programs().push_back({name, expected, body});
+    return true;
+}
+
+} // namespace gantry::check::corpus
+
+// FAULTY(name, fault) { body }: the checker must find that fault. SOUND(name) { body }: it must find none,
+// exhaustively.
+#define FAULTY(program_name, expected)                                                                                 \
+    static void faulty_##program_name();                                                                               \
+    [[maybe_unused]] static const bool added_faulty_##program_name =                                                   \
+        ::gantry::check::corpus::add(#program_name, ::gantry::check::fault::expected, faulty_##program_name);          \
+    static void faulty_##program_name()
+
+#define SOUND(program_name)                                                                                            \
+    static void sound_##program_name();                                                                                \
+    [[maybe_unused]] static const bool added_sound_##program_name =                                                    \
+        ::gantry::check::corpus::add(#program_name, ::gantry::check::fault::none, sound_##program_name);               \
+    static void sound_##program_name()

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+// Runs the corpus: every faulty program must be reported, with the right fault, and every repaired twin must pass.
+#include <gantry/check/corpus/test_corpus.hpp>
+
+#include <atomic>
+#include <cstdio>
+#include <cstring>
+#include <thread>
+
+namespace {
+
+using namespace gantry::check;
+
+model_result run(const corpus::program& p, const model_options& options) {
+    return model(options, [](void* body) { reinterpret_cast<void (*)()>(body)(); }, reinterpret_cast<void*>(p.body));
+}
+
+// Message passing with a store that is stronger than it needs to be: weakening that is not noticed, weakening it or the
+// load to relaxed is.
+int weakened_orders() {
+    const auto body = [](void*) {
+        std::atomic<int> flag{0};
+        int data = 0;
+        std::thread writer([&] {
+            data = 1;
+            flag.store(1, std::memory_order_seq_cst);
+        });
+        if (flag.load(std::memory_order_acquire) == 1) {
+            GANTRY_CHECK(data == 1);
+        }
+        writer.join();
+    };
+    bool store_too_strong = false;
+    bool load_needed = false;
+    int others = 0;
+    for (const gantry::check::weakening& w : weaken({}, body, nullptr)) {
+        if (w.from == "seq_cst" && w.to == "release" && w.noticed == fault::none && w.exhaustive) {
+            store_too_strong = true;
+        } else if (w.from == "acquire" && w.to == "relaxed" && w.noticed == fault::race) {
+            load_needed = true;
+        } else {
+            ++others;
+        }
+    }
+    const bool right = store_too_strong && load_needed && others == 0;
+    std::printf("%s weakening: a seq_cst store that needs to be a release, an acquire load that is needed\n",
+                right ? "ok   " : "WRONG");
+    return right ? 0 : 1;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    const char* const only = argc > 1 ? argv[1] : nullptr;
+    int wrong = 0;
+    for (const corpus::program& p : corpus::programs()) {
+        if (only != nullptr && std::strcmp(only, p.name) != 0) {
+            continue;
+        }
+        const model_result r = run(p, {.seconds_max = 10});
+        bool right = r.found == p.expected && (p.expected != fault::none || r.exhaustive);
+        if (right && p.expected != fault::none) {
+            // The token leads to the same fault again, and so do random walks.
+            const model_result again = run(p, {.replay = r.token});
+            const model_result random = run(p, {.mode = search::random, .executions_max = 20'000, .seconds_max = 10});
+            // Dice are fair: what never ends under an unfair schedule ends by chance.
+            right = again.found == p.expected && (random.found == p.expected || p.expected == fault::endless);
+            if (!right) {
+                std::printf("replay of %s found %s: %s\nat random: %s after %llu\n", r.token.c_str(),
+                            name_of(again.found), again.report.c_str(), name_of(random.found),
+                            static_cast<unsigned long long>(random.graphs));
+            }
+        } else if (right) {
+            const model_result random = run(p, {.mode = search::random, .executions_max = 2'000, .seconds_max = 10});
+            right = random.ok();
+            if (!right) {
+                std::printf("at random: %s\n", random.report.c_str());
+            }
+        }
+        wrong += right ? 0 : 1;
+        std::printf("%s %-28s expected %s, found %s: %llu graphs, %llu blocked, %.3f s%s\n", right ? "ok   " : "WRONG",
+                    p.name, name_of(p.expected), name_of(r.found), static_cast<unsigned long long>(r.graphs),
+                    static_cast<unsigned long long>(r.blocked), r.seconds, r.exhaustive ? ", exhaustive" : "");
+        if (!right || only != nullptr) {
+            std::printf("%s\n", r.report.c_str());
+        }
+    }
+    wrong += only == nullptr ? weakened_orders() : 0;
+    return wrong == 0 ? 0 : 1;
+}

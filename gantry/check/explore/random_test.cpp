@@ -1,0 +1,101 @@
+// SPDX-License-Identifier: MIT
+// Random walks must show executions of the program and no others, all of them when the program is small; and a token
+// must lead to the execution that it was made from.
+#include <gantry/check/explore/random.hpp>
+#include <gantry/check/explore/test_programs.hpp>
+
+#include <gtest/gtest.h>
+
+#include <random>
+#include <set>
+#include <string>
+#include <vector>
+
+namespace gantry::check {
+namespace {
+
+constexpr std::uint64_t seed = 20261123;
+
+// The order in which the events were added is one in which they happened; a read-modify-write is one step.
+std::vector<thread_id> turns_of(const graph& g) {
+    std::vector<thread_id> turns;
+    for (event_id e = 0; e < g.size(); ++e) {
+        if (g.at(e).kind != event_kind::write || !g.at(e).exclusive) {
+            turns.push_back(g.at(e).thread);
+        }
+    }
+    return turns;
+}
+
+// Every walk is one of the oracle's executions.
+TEST(random_explorer, shows_only_executions_of_the_program) {
+    for (int i = 0; i < 200; ++i) {
+        std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
+        const program p = random_program(random);
+        const std::set<std::string> right = oracle::executions(p);
+        random_explorer walk(seed);
+        for (int n = 0; n < 100; ++n) {
+            if (run_once(walk, p) == ending::complete) {
+                const std::string found = picture(walk.current(), p);
+                ASSERT_TRUE(right.contains(found)) << "program " << seed + static_cast<std::uint64_t>(i) << "\n"
+                                                   << found << text_of(p);
+            }
+        }
+    }
+}
+
+// Of small programs it shows everything before long.
+TEST(random_explorer, shows_all_executions_of_small_programs) {
+    int compared = 0;
+    for (int i = 0; compared < 50; ++i) {
+        std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
+        const program p = random_program(random);
+        const std::set<std::string> right = oracle::executions(p);
+        if (right.size() > 12) {
+            continue;
+        }
+        ++compared;
+        std::set<std::string> found;
+        random_explorer walk(seed);
+        for (int n = 0; n < 20'000 && found.size() < right.size(); ++n) {
+            if (run_once(walk, p) == ending::complete) {
+                found.insert(picture(walk.current(), p));
+            }
+        }
+        ASSERT_EQ(found, right) << "program " << seed + static_cast<std::uint64_t>(i) << "\n" << text_of(p);
+    }
+}
+
+TEST(random_explorer, a_token_leads_to_its_execution) {
+    for (int i = 0; i < 300; ++i) {
+        std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
+        const program p = random_program(random);
+        random_explorer walk(seed + static_cast<std::uint64_t>(i));
+        if (run_once(walk, p) != ending::complete) {
+            continue;
+        }
+        const std::string token = token_of(script_of(walk.current(), turns_of(walk.current())));
+        const auto script = parse_token(token);
+        ASSERT_TRUE(script.has_value()) << token;
+        random_explorer again(*script);
+        ASSERT_TRUE(again.more());
+        ASSERT_EQ(run_once(again, p), ending::complete) << again.diverged();
+        EXPECT_FALSE(again.more());
+        EXPECT_EQ(picture(again.current(), p), picture(walk.current(), p)) << token;
+    }
+}
+
+TEST(random_explorer, refuses_what_is_no_token) {
+    EXPECT_FALSE(parse_token("not a token").has_value());
+    EXPECT_FALSE(parse_token("AA_").has_value());
+    EXPECT_FALSE(parse_token("8").has_value());
+    const std::vector<scripted> far{{40, 1}, {0, 70'000}, {3, 3}};
+    const auto back = parse_token(token_of(far));
+    ASSERT_TRUE(back.has_value());
+    ASSERT_EQ(back->size(), 3U);
+    EXPECT_EQ((*back)[0].thread, 40);
+    EXPECT_EQ((*back)[1].behind, 70'000U);
+}
+
+} // namespace
+} // namespace gantry::check

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// session: one call of model(): its threads, its memory, and what every hook asks of it.
+//
+// Use it when working on the checker's runtime.
+// Do not use it when checking your own code: <gantry/check/model.hpp> is all that is needed.
+//
+// Threads: one thread runs everything. Progress: n/a. Ordering: n/a. Cost: see MODEL.md. Failure: fail() ends the
+// execution and does not return. Lifetime: one session at a time. Origin: n/a.
+
+#include <gantry/check/explore/explorer.hpp>
+#include <gantry/check/model.hpp>
+#include <gantry/check/runtime/detail/fiber.hpp>
+#include <gantry/check/runtime/detail/heap.hpp>
+#include <gantry/check/runtime/detail/shadow.hpp>
+
+#include <pthread.h>
+
+#include <algorithm>
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace gantry::check::runtime {
+
+// A destructor of a thread_local, registered by the thread that owns the object.
+struct thread_exit {
+    void (*destroy)(void*);
+    void* object;
+};
+
+// Return addresses of the functions that are active; what is deeper than the array is counted only.
+struct call_stack {
+    std::array<const void*, 256> sites{};
+    std::size_t depth = 0;
+
+    void push(const void* site) noexcept {
+        if (depth < sites.size()) {
+            sites[depth] = site;
+        }
+        ++depth;
+    }
+
+    void pop() noexcept { depth -= depth > 0 ? 1U : 0U; }
+};
+
+// A load or compare-exchange that the thread came to since it last wrote: what its registers and its stack were, as a
+// hash, and how many events it had done.
+struct arrival {
+    std::uint64_t hash;
+    std::uint32_t events;
+};
+
+struct modelled_thread {
+    fiber* on = nullptr;
+    void* (*entry)(void*) = nullptr;
+    void* argument = nullptr;
+    void* result = nullptr;
+    thread_id id = 0;
+    bool started = false;
+    bool finished = false;
+    bool joined = false;
+    bool detached = false;
+    std::uint32_t clock_size = 0;
+    std::array<std::uint32_t, threads_max> clock{};
+    call_stack calls;
+    std::vector<thread_exit> exits;
+    std::vector<arrival> arrivals;
+    std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
+    std::uint64_t tick_ns = 0;
+    unsigned spurious = 0; // wake-ups for no reason so far
+    unsigned weak_failures = 0;
+    std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
+};
+
+// An order of the program that is weakened while it runs: all accesses of these call sites (one line of source may have
+// been compiled more than once) that have this order.
+struct mutation {
+    std::vector<const void*> sites;
+    order from = order::relaxed;
+    order to = order::relaxed;
+};
+
+class session {
+public:
+    // What an access at the site is to have for an order.
+    [[nodiscard]] order order_at(const void* site, order written_order) const noexcept {
+        const bool hit =
+            written_order == mutated_.from && std::ranges::find(mutated_.sites, site) != mutated_.sites.end();
+        return hit ? mutated_.to : written_order;
+    }
+
+    void mutate(const mutation& m) noexcept { mutated_ = m; }
+
+    session(const model_options& options, explorer& strategy);
+    session(const session&) = delete;
+    session& operator=(const session&) = delete;
+    // Leaves the program's memory as it was before.
+    ~session() { restore_globals(); }
+
+    // Runs one execution to its end.
+    ending run(void (*body)(void*), void* context);
+
+    // What hooks call, as the thread `t`, which is the one that runs.
+    accessed access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
+                    const void* site);
+    // Before a load: stops a thread that has come round a loop without changing anything.
+    void arrive(modelled_thread& t, const void* site);
+    // One of 0 .. options-1.
+    std::uint32_t choose(modelled_thread& t, std::uint32_t options, const void* site);
+    void fence(modelled_thread& t, order o, const void* site);
+    void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
+               bool frees = false);
+    modelled_thread& create(modelled_thread& t, void* (*entry)(void*), void* argument, const void* site);
+    void join(modelled_thread& t, modelled_thread& child, const void* site);
+    [[noreturn]] void exit_thread(modelled_thread& t);
+    [[noreturn]] void fail(fault f, std::string what, const void* site = nullptr);
+
+    void at_exit(thread_exit what) { exits_.push_back(what); }
+    // The thread whose guard page the address lies in, or null.
+    [[nodiscard]] modelled_thread* overflowed(std::uint64_t address) noexcept;
+    [[nodiscard]] modelled_thread* thread_of(pthread_t handle) noexcept;
+    [[nodiscard]] const std::string& report() const noexcept { return report_; }
+    [[nodiscard]] std::span<const thread_id> turns() const noexcept { return turns_; }
+    [[nodiscard]] fault found() const noexcept { return found_; }
+    [[nodiscard]] heap& memory() noexcept { return heap_; }
+    [[nodiscard]] const model_options& options() const noexcept { return options_; }
+    [[nodiscard]] explorer& strategy() noexcept { return strategy_; }
+    [[nodiscard]] std::vector<std::int64_t>& noted() noexcept { return noted_; }
+    [[nodiscard]] bool has_noted() const noexcept { return has_noted_; }
+    void note(std::vector<std::int64_t> values);
+    void check_leaks();
+    void report_deadlock();
+    [[nodiscard]] static std::string describe(const touch& t);
+
+private:
+    static void enter(void* thread);
+    void switch_away(modelled_thread& t);
+    void refresh_clock(modelled_thread& t);
+    void restore_globals();
+    void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);
+
+    mutation mutated_;
+    const model_options& options_;
+    explorer& strategy_;
+    std::uint64_t steps_max_;
+    heap heap_;
+    shadow shadow_;
+    fiber host_;
+    std::vector<std::unique_ptr<modelled_thread>> threads_;
+    void (*body_)(void*) = nullptr;
+    fault found_ = fault::none;
+    std::string report_;
+    std::vector<std::int64_t> noted_;
+    std::vector<thread_exit> exits_; // destructors of static objects made in this execution
+    std::vector<thread_id> turns_;   // who took each step, for the token
+    bool has_noted_ = false;
+    bool stopped_ = false;
+
+    struct segment {
+        char* start;
+        std::vector<char> content;
+    };
+
+    std::vector<segment> segments_;
+};
+
+// The thread whose code is running, or null while the runtime, or code outside of any model, is.
+extern modelled_thread* running;
+extern session* active;
+
+// Entered by each hook: what the runtime does by itself is not the modelled program's doing.
+class entry {
+public:
+    entry() noexcept : thread_(running) { running = nullptr; }
+    entry(const entry&) = delete;
+    entry& operator=(const entry&) = delete;
+    ~entry() { running = thread_; }
+
+    [[nodiscard]] modelled_thread& thread() const noexcept { return *thread_; }
+
+private:
+    modelled_thread* thread_;
+};
+
+} // namespace gantry::check::runtime
+
+// The callee-saved registers and the stack pointer of the last load or compare-exchange.
+extern "C" __attribute__((visibility("hidden"))) std::uint64_t gantry_check_registers[12];

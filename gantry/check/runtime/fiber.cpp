@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: MIT
+#include <gantry/check/runtime/detail/fiber.hpp>
+#include <gantry/check/runtime/detail/host.hpp>
+
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+
+#include <link.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdint>
+#include <cstring>
+
+#if defined(__x86_64__)
+#include <asm/prctl.h>
+#endif
+
+// gantry_check_switch(save, target): saves the callee-saved registers and the stack pointer, and goes on elsewhere.
+#if defined(__x86_64__)
+asm(R"(
+    .text
+    .p2align 4
+    .hidden gantry_check_switch
+    .globl gantry_check_switch
+    .type gantry_check_switch, @function
+gantry_check_switch:
+    pushq %rbp
+    pushq %rbx
+    pushq %r12
+    pushq %r13
+    pushq %r14
+    pushq %r15
+    movq %rsp, (%rdi)
+    movq %rsi, %rsp
+    popq %r15
+    popq %r14
+    popq %r13
+    popq %r12
+    popq %rbx
+    popq %rbp
+    ret
+    .size gantry_check_switch, .-gantry_check_switch
+
+    .p2align 4
+    .hidden gantry_check_start
+    .globl gantry_check_start
+    .type gantry_check_start, @function
+gantry_check_start:
+    movq %r12, %rdi
+    pushq $0
+    jmpq *%r13
+    .size gantry_check_start, .-gantry_check_start
+)");
+#elif defined(__aarch64__)
+asm(R"(
+    .text
+    .p2align 4
+    .hidden gantry_check_switch
+    .globl gantry_check_switch
+    .type gantry_check_switch, %function
+gantry_check_switch:
+    stp x29, x30, [sp, #-160]!
+    stp x19, x20, [sp, #16]
+    stp x21, x22, [sp, #32]
+    stp x23, x24, [sp, #48]
+    stp x25, x26, [sp, #64]
+    stp x27, x28, [sp, #80]
+    stp d8, d9, [sp, #96]
+    stp d10, d11, [sp, #112]
+    stp d12, d13, [sp, #128]
+    stp d14, d15, [sp, #144]
+    mov x9, sp
+    str x9, [x0]
+    mov sp, x1
+    ldp x19, x20, [sp, #16]
+    ldp x21, x22, [sp, #32]
+    ldp x23, x24, [sp, #48]
+    ldp x25, x26, [sp, #64]
+    ldp x27, x28, [sp, #80]
+    ldp d8, d9, [sp, #96]
+    ldp d10, d11, [sp, #112]
+    ldp d12, d13, [sp, #128]
+    ldp d14, d15, [sp, #144]
+    ldp x29, x30, [sp], #160
+    ret
+    .size gantry_check_switch, .-gantry_check_switch
+
+    .p2align 4
+    .hidden gantry_check_start
+    .globl gantry_check_start
+    .type gantry_check_start, %function
+gantry_check_start:
+    mov x0, x19
+    mov x29, #0
+    mov x30, #0
+    br x20
+    .size gantry_check_start, .-gantry_check_start
+)");
+#endif
+
+extern "C" void gantry_check_switch(void** save, void* target);
+extern "C" void gantry_check_start();
+
+namespace gantry::check::runtime {
+
+namespace {
+
+constexpr std::size_t stack_bytes = 256 * 1024;
+constexpr std::uintptr_t stacks_base = 0x6000'0000'0000;
+
+struct donor_message {
+    std::uintptr_t thread_pointer;
+    pthread_t handle;
+    char* tls;
+};
+
+#if defined(__x86_64__)
+const bool has_fsgsbase = (getauxval(AT_HWCAP2) & 2U) != 0;
+
+std::uintptr_t read_thread_pointer() noexcept {
+    std::uintptr_t p = 0;
+    asm volatile("movq %%fs:0, %0" : "=r"(p));
+    return p;
+}
+
+void write_thread_pointer(std::uintptr_t p) noexcept {
+    if (has_fsgsbase) {
+        asm volatile("wrfsbase %0" : : "r"(p) : "memory");
+    } else {
+        // By hand: syscall() would set errno through the pointer that is being changed.
+        std::uint64_t result = SYS_arch_prctl;
+        asm volatile("syscall" : "+a"(result) : "D"(ARCH_SET_FS), "S"(p) : "rcx", "r11", "memory");
+    }
+}
+#elif defined(__aarch64__)
+std::uintptr_t read_thread_pointer() noexcept {
+    std::uintptr_t p = 0;
+    asm volatile("mrs %0, tpidr_el0" : "=r"(p));
+    return p;
+}
+
+void write_thread_pointer(std::uintptr_t p) noexcept {
+    asm volatile("msr tpidr_el0, %0" : : "r"(p) : "memory");
+}
+#endif
+
+// The first object that dl_iterate_phdr names is the executable.
+int find_tls(dl_phdr_info* info, std::size_t, void* data) {
+    auto& image = *static_cast<tls_image*>(data);
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const auto& header = info->dlpi_phdr[i];
+        if (header.p_type == PT_TLS) {
+            image.start = reinterpret_cast<const char*>(info->dlpi_addr + header.p_vaddr);
+            image.file_size = header.p_filesz;
+            image.memory_size = header.p_memsz;
+        }
+    }
+    return 1;
+}
+
+int find_own_tls(dl_phdr_info* info, std::size_t, void* data) {
+    *static_cast<char**>(data) = static_cast<char*>(info->dlpi_tls_data);
+    return 1;
+}
+
+void* donate(void* argument) {
+    const int* const pipes = static_cast<const int*>(argument);
+    donor_message message{read_thread_pointer(), pthread_self(), nullptr};
+    dl_iterate_phdr(find_own_tls, &message.tls);
+    // The allocator's per-thread cache is made now, so that it is not made, and lost, in some execution.
+    host_free(host_malloc(64));
+    if (write(pipes[1], &message, sizeof message) != sizeof message) {
+        return nullptr;
+    }
+    for (;;) {
+        pause();
+    }
+}
+
+fiber fibers[threads_max];
+
+} // namespace
+
+bool fibers_available() noexcept {
+#if defined(__x86_64__) || defined(__aarch64__)
+    return true;
+#else
+    return false;
+#endif
+}
+
+const tls_image& executable_tls() noexcept {
+    static const tls_image image = [] {
+        tls_image found;
+        dl_iterate_phdr(find_tls, &found);
+        return found;
+    }();
+    return image;
+}
+
+fiber& fiber_at(std::size_t n) {
+    fiber& f = fibers[n];
+    if (f.handle != 0) {
+        return f;
+    }
+    auto* const wanted = reinterpret_cast<void*>(stacks_base + n * (stack_bytes + guard_bytes));
+    void* const memory = mmap(wanted, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (memory == MAP_FAILED) {
+        host_fatal("cannot reserve a stack");
+    }
+    mprotect(memory, guard_bytes, PROT_NONE);
+    f.stack_low = static_cast<char*>(memory) + guard_bytes;
+    f.stack_size = stack_bytes;
+
+    int pipes[2];
+    if (pipe(pipes) != 0) {
+        host_fatal("cannot make a pipe");
+    }
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstacksize(&attributes, 64 * 1024);
+    pthread_t handle{};
+    const int failed = host_pthread_create(&handle, &attributes, donate, pipes);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    donor_message message{};
+    if (failed != 0 || read(pipes[0], &message, sizeof message) != sizeof message) {
+        host_fatal("cannot start a thread");
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+    f.thread_pointer = message.thread_pointer;
+    f.handle = message.handle;
+    f.tls = message.tls;
+    return f;
+}
+
+void fiber_reset(fiber& f, void (*entry)(void*), void* argument) noexcept {
+    auto* top = reinterpret_cast<void**>(f.stack_low + f.stack_size);
+#if defined(__x86_64__)
+    // gantry_check_start is entered by `ret`, pushes a zero return address, and so enters `entry` with rsp = 8 mod 16.
+    *--top = nullptr;
+    *--top = nullptr;
+    *--top = reinterpret_cast<void*>(gantry_check_start);
+    *--top = nullptr;                        // rbp
+    *--top = nullptr;                        // rbx
+    *--top = argument;                       // r12
+    *--top = reinterpret_cast<void*>(entry); // r13
+    *--top = nullptr;                        // r14
+    *--top = nullptr;                        // r15
+#elif defined(__aarch64__)
+    top -= 20;
+    std::memset(top, 0, 160);
+    top[1] = reinterpret_cast<void*>(gantry_check_start);
+    top[2] = argument;
+    top[3] = reinterpret_cast<void*>(entry);
+#endif
+    f.stack_pointer = top;
+    if (f.tls != nullptr) {
+        const tls_image& image = executable_tls();
+        std::memcpy(f.tls, image.start, image.file_size);
+        std::memset(f.tls + image.file_size, 0, image.memory_size - image.file_size);
+    }
+}
+
+void fiber_adopt(fiber& host) noexcept {
+    host.thread_pointer = read_thread_pointer();
+}
+
+void fiber_switch(fiber& from, fiber& to) noexcept {
+    write_thread_pointer(to.thread_pointer);
+    gantry_check_switch(&from.stack_pointer, to.stack_pointer);
+}
+
+} // namespace gantry::check::runtime
