@@ -151,8 +151,18 @@ model_result explore(const model_options& options, void (*body)(void*), void* co
         }
         if (s.found() != fault::none) {
             result.found = s.found();
-            result.report = s.report() + "\nexecution:\n" + trace_of(strategy.current());
-            result.token = token_of(script_of(strategy.current(), s.turns()));
+            auto script = script_of(strategy.current(), s.turns());
+            result.token = token_of(script);
+            result.report = s.report();
+            if (s.earlier()) {
+                random_explorer again(std::move(script));
+                runtime::session second(options, again);
+                second.mutate(mutation);
+                second.watch(*s.earlier());
+                static_cast<void>(second.run(body, context));
+                result.report += second.watched_stack();
+            }
+            result.report += "\nexecution:\n" + trace_of(strategy.current());
             break;
         }
     }
