@@ -154,7 +154,7 @@ model_result explore(const model_options& options, void (*body)(void*), void* co
     s.mutate(mutation);
     std::uint64_t executions = 0;
     while (strategy.more() && executions < options.executions_max) {
-        if (options.seconds_max > 0 && executions % 256 == 255 && now() - start > options.seconds_max) {
+        if (options.seconds_max > 0 && now() - start > options.seconds_max) {
             break;
         }
         ++executions;
