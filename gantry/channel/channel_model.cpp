@@ -51,3 +51,30 @@ GANTRY_MODEL(close_against_push) {
     GANTRY_CHECK(!accepted || *first == 7);
     closer.join();
 }
+
+// Both ends leave at once: whoever is last frees the channel, and sees all that the other did.
+GANTRY_MODEL(both_ends_leave) {
+    auto [sender, receiver] = bounded<int>(1);
+    std::thread consumer([rx = std::move(receiver)]() mutable { const auto gone = std::move(rx); });
+    {
+        const auto gone = std::move(sender);
+    }
+    consumer.join();
+}
+
+// Two handles of each side leave at once.
+GANTRY_MODEL(copies_leave) {
+    auto [sender, receiver] = unbounded<int>();
+    {
+        const auto gone = std::move(receiver);
+    }
+    std::thread other([tx = sender]() mutable {
+        static_cast<void>(tx.is_closed());
+        const auto gone = std::move(tx);
+    });
+    {
+        const auto gone = std::move(sender);
+        static_cast<void>(gone.is_closed());
+    }
+    other.join();
+}
