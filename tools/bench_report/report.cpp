@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <tuple>
 
 namespace bench_report {
 namespace {
@@ -55,8 +56,8 @@ std::string si(double value) {
 }
 
 std::string duration(double ns) {
-    return ns < 1e4   ? fmt::format("{:.3g} ns", ns)
-           : ns < 1e7 ? fmt::format("{:.3g} us", ns / 1e3)
+    return ns < 1e3   ? fmt::format("{:.3g} ns", ns)
+           : ns < 1e6 ? fmt::format("{:.3g} us", ns / 1e3)
                       : fmt::format("{:.3g} ms", ns / 1e6);
 }
 
@@ -130,7 +131,15 @@ std::string page(const std::vector<run>& runs, const page_facts& facts) {
                         "| workload | parameters | implementation | per item | lowest - highest | x ours | counters |\n"
                         "|---|---|---|---|---|---|---|\n",
                         one.module, one.cpus, one.date);
-        for (const auto& m : one.measurements) {
+        // Repetitions come in random order: what belongs together is put together, ours first.
+        auto rows = one.measurements;
+        std::sort(rows.begin(), rows.end(), [](const measurement& a, const measurement& b) {
+            const bool a_peer = a.implementation != "gantry";
+            const bool b_peer = b.implementation != "gantry";
+            return std::tie(a.workload, a.parameters, a_peer, a.implementation) <
+                   std::tie(b.workload, b.parameters, b_peer, b.implementation);
+        });
+        for (const auto& m : rows) {
             const auto ours = std::find_if(one.measurements.begin(), one.measurements.end(), [&](const measurement& o) {
                 return o.implementation == "gantry" && o.workload == m.workload && o.parameters == m.parameters;
             });

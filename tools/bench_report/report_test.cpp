@@ -43,6 +43,21 @@ TEST(bench_report, sets_a_peer_in_relation_to_ours) {
     EXPECT_THAT(text, HasSubstr("| spsc | cap:16 | std | 60 ns | 60 ns - 60 ns | 3.00 |  |"));
 }
 
+TEST(bench_report, puts_together_what_belongs_together) {
+    const auto run = bench_report::read("m", R"({"benchmarks": [
+        {"name": "b/std/x", "run_type": "iteration", "real_time": 1500, "time_unit": "ns"},
+        {"name": "a/std/x", "run_type": "iteration", "real_time": 2, "time_unit": "ms"},
+        {"name": "b/gantry/x", "run_type": "iteration", "real_time": 999, "time_unit": "ns"}]})");
+    ASSERT_TRUE(run.has_value());
+    const auto text = bench_report::page({*run}, {.cpu = "c", .compiler = "g", .commit = "abc"});
+    const auto first = text.find("| a | x | std | 2 ms |");
+    const auto second = text.find("| b | x | gantry | 999 ns |");
+    const auto third = text.find("| b | x | std | 1.5 us |");
+    EXPECT_NE(third, std::string::npos);
+    EXPECT_LT(first, second);
+    EXPECT_LT(second, third);
+}
+
 TEST(bench_report, refuses_what_is_no_result_file) {
     EXPECT_FALSE(bench_report::read("x", "not json").has_value());
     EXPECT_FALSE(bench_report::read("x", "[]").has_value());
