@@ -8,7 +8,7 @@
 // 5" instead of "held for 100 random ones".
 // Do not use it when only big values show the fault (a full table, a wrapped counter) -> random tests with RapidCheck.
 //
-//     const auto result = smallcheck::for_all<int, int>(10, [](int a, int b) { return (a < b) == (b > a); });
+//     const auto result = smallcheck::for_all<int, int>(10, [](int a, int b) { return a - b == -(b - a); });
 //     EXPECT_EQ(result.counterexample, std::nullopt);
 //     EXPECT_EQ(result.cases, 21 * 21);
 //
