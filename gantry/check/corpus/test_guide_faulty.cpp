@@ -21,14 +21,17 @@ public:
     }
 
     void push(int value) {
-        node* const n = new node{value, head_.load(std::memory_order_relaxed)};
-        while (!head_.compare_exchange_weak(n->next, n, std::memory_order_relaxed)) {
-        }
+        node* const n = new node{value, nullptr};
+        node* top = head_.load(std::memory_order_relaxed);
+        do {
+            n->next = top;
+        } while (!head_.compare_exchange_weak(top, n, std::memory_order_relaxed, std::memory_order_relaxed));
     }
 
     std::optional<int> pop() {
         node* n = head_.load(std::memory_order_acquire);
-        while (n != nullptr && !head_.compare_exchange_weak(n, n->next, std::memory_order_acquire)) {
+        while (n != nullptr &&
+               !head_.compare_exchange_weak(n, n->next, std::memory_order_acquire, std::memory_order_acquire)) {
         }
         if (n == nullptr) {
             return std::nullopt;

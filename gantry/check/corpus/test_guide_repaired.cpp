@@ -25,14 +25,17 @@ public:
     }
 
     void push(int value) {
-        node* const n = new node{value, head_.load(std::memory_order_relaxed)};
-        while (!head_.compare_exchange_weak(n->next, n, std::memory_order_release, std::memory_order_relaxed)) {
-        }
+        node* const n = new node{value, nullptr};
+        node* top = head_.load(std::memory_order_relaxed);
+        do {
+            n->next = top;
+        } while (!head_.compare_exchange_weak(top, n, std::memory_order_release, std::memory_order_relaxed));
     }
 
     std::optional<int> pop() {
         node* n = head_.load(std::memory_order_acquire);
-        while (n != nullptr && !head_.compare_exchange_weak(n, n->next, std::memory_order_acquire)) {
+        while (n != nullptr &&
+               !head_.compare_exchange_weak(n, n->next, std::memory_order_acquire, std::memory_order_acquire)) {
         }
         if (n == nullptr) {
             return std::nullopt;
@@ -50,9 +53,10 @@ private:
 
     // Another thread may still be about to look at n->next: what was popped lives as long as the stack.
     void keep(node* n) {
-        n->kept = kept_.load(std::memory_order_relaxed);
-        while (!kept_.compare_exchange_weak(n->kept, n, std::memory_order_relaxed)) {
-        }
+        node* last = kept_.load(std::memory_order_relaxed);
+        do {
+            n->kept = last;
+        } while (!kept_.compare_exchange_weak(last, n, std::memory_order_relaxed, std::memory_order_relaxed));
     }
 
     std::atomic<node*> head_{nullptr};
