@@ -433,13 +433,16 @@ std::string trace_of(const graph& g, std::span<const remark> remarks) {
 
 std::string missing_edge(const graph& g, thread_id first, std::uint32_t from, thread_id second, std::uint32_t until) {
     const std::string names[2] = {"thread " + std::to_string(first), "thread " + std::to_string(second)};
+    const std::string nothing = "\n  missing: " + names[1] + " read nothing that " + names[0] +
+                                " wrote after its access; let it publish with a release store what the other reads "
+                                "with acquire, or guard both accesses with one mutex";
     std::vector<hop> way;
     std::set<std::pair<thread_id, std::uint32_t>> seen;
     if (!find_way(g, first, from, second, until, way, seen)) {
-        return "\n  missing: " + names[1] + " read nothing that " + names[0] +
-               " wrote after its access; let it publish with a release store what the other reads with acquire, or "
-               "guard "
-               "both accesses with one mutex";
+        // A compiler may move an access behind a relaxed write that it comes before in the source.
+        seen.clear();
+        find_way(g, first, 0, second, until, way, seen);
+        from = 0;
     }
     std::string text;
     for (const hop& h : way) {
@@ -463,7 +466,7 @@ std::string missing_edge(const graph& g, thread_id first, std::uint32_t from, th
                 : takes ? "the write were release"
                         : "the write were release and the read acquire";
     }
-    return text.empty() ? "\n  missing: what connects the two threads orders other accesses than these" : text;
+    return text.empty() ? nothing : text;
 }
 
 } // namespace gantry::check
