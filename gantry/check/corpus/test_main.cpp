@@ -84,7 +84,7 @@ int main(int argc, char** argv) {
             }
         }
         wrong += right ? 0 : 1;
-        std::printf("%s %-28s expected %s, found %s: %llu graphs, %llu blocked, %.3f s%s\n", right ? "ok   " : "WRONG",
+        std::printf("%s %-36s expected %s, found %s: %llu graphs, %llu blocked, %.3f s%s\n", right ? "ok   " : "WRONG",
                     p.name, name_of(p.expected), name_of(r.found), static_cast<unsigned long long>(r.graphs),
                     static_cast<unsigned long long>(r.blocked), r.seconds, r.exhaustive ? ", exhaustive" : "");
         if (!right || only != nullptr) {
