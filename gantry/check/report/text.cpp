@@ -38,14 +38,29 @@ std::string shorter(std::string function) {
             function = function.substr(0, function.rfind('>'));
         }
     }
+    // The line says enough; what a template was made for does not fit.
+    if (function.find("operator") == std::string::npos) {
+        std::string plain;
+        int depth = 0;
+        for (const char c : function) {
+            depth += c == '<' ? 1 : 0;
+            if (depth == 0) {
+                plain += c;
+            }
+            depth -= c == '>' ? 1 : 0;
+        }
+        function = plain;
+    }
     for (const std::string part : {"gantry_model_", "(anonymous namespace)::"}) {
         for (auto at = function.find(part); at != std::string::npos; at = function.find(part)) {
             function.erase(at, part.size());
         }
     }
-    if (const auto lambda = std::min(function.find("()::{lambda"), function.find("()::$_"));
-        lambda != std::string::npos) {
-        return function.substr(0, lambda) + ", lambda";
+    if (const auto lambda = std::min(function.find("::{lambda"), function.find("::$_")); lambda != std::string::npos) {
+        return function.substr(0, std::min(lambda, function.find('('))) + ", lambda";
+    }
+    if (function == "operator()") {
+        return "lambda";
     }
     return function.ends_with("()") ? function.substr(0, function.size() - 2) : function;
 }
@@ -152,6 +167,29 @@ bool find_way(const graph& g, thread_id first, std::uint32_t from, thread_id t, 
     // A thread starts with all that its creator had done.
     const event_id created = events.empty() ? no_event : g.creation_of(t);
     return created >= 0 && find_way(g, first, from, g.at(created).thread, g.at(created).index, way, seen);
+}
+
+// A value of the first thread that the second one looked for and missed: then orders are not enough, as in store
+// buffering.
+std::string missed(const graph& g, thread_id first, thread_id second, std::uint32_t until) {
+    const auto events = g.thread(second);
+    for (auto i = std::min(until, static_cast<std::uint32_t>(events.size())); i-- > 0;) {
+        const event& read = g.at(events[i]);
+        if (read.kind != event_kind::read || read.exclusive) {
+            continue;
+        }
+        const location& l = g.location_at(read.location);
+        for (std::size_t newer = g.position_of(read.source); newer < l.writes.size(); ++newer) {
+            if (const event& write = g.at(l.writes[newer]); write.thread == first) {
+                return "\n  thread " + std::to_string(second) + " looked at " + place_of(read.site) + " (" +
+                       name_of(read.memory_order) + ") and missed what thread " + std::to_string(first) + " wrote at " +
+                       place_of(write.site) + " (" + name_of(write.memory_order) +
+                       "): if two threads must not miss each other, both need seq_cst accesses, or a seq_cst fence "
+                       "between write and read";
+            }
+        }
+    }
+    return "";
 }
 
 // Draws an execution: who does what, from top to bottom.
@@ -373,7 +411,15 @@ private:
             text += whole.substr(0, whole.find_last_not_of(' ') + 1) + "\n";
         };
         line("", "", 0, next_.size(), [](std::size_t t) { return "thread " + std::to_string(t); });
-        for (const row& r : rows_) {
+        // Of a long execution the beginning and the end.
+        constexpr std::size_t first_rows = 80;
+        constexpr std::size_t last_rows = 40;
+        for (std::size_t i = 0; i < rows_.size(); ++i) {
+            if (i == first_rows && rows_.size() > first_rows + last_rows) {
+                i = rows_.size() - last_rows;
+                text += "  ... " + std::to_string(i - first_rows) + " lines left out\n";
+            }
+            const row& r = rows_[i];
             line(r.number, r.place, r.thread, r.thread + 1, [&](std::size_t) { return r.text; });
         }
         text += legend_;
@@ -466,7 +512,7 @@ std::string missing_edge(const graph& g, thread_id first, std::uint32_t from, th
                 : takes ? "the write were release"
                         : "the write were release and the read acquire";
     }
-    return text.empty() ? nothing : text;
+    return text.empty() ? nothing + missed(g, first, second, until) : text;
 }
 
 } // namespace gantry::check

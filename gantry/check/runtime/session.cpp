@@ -389,9 +389,10 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
     }
     earlier_ = before;
     for (const touch* side : {&before, &now}) {
-        if (!side->atomic) {
+        if (!side->atomic || side == &now) {
             remarks_.push_back({side->thread, side->epoch,
                                 side->frees    ? "releases the block"
+                                : side->atomic ? "is the second access"
                                 : side->writes ? "plain write"
                                                : "plain read",
                                 side->site});
