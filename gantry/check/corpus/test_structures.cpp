@@ -3,6 +3,8 @@
 #include <gantry/check/corpus/test_corpus.hpp>
 
 #include <atomic>
+#include <condition_variable>
+#include <mutex>
 #include <thread>
 
 namespace {
@@ -85,6 +87,41 @@ FAULTY(eventcount_without_fence, deadlock) {
 
 SOUND(eventcount) {
     eventcount<true>();
+}
+
+// Waiting on an address: who changes the word wakes somebody only if it sees that somebody waits.
+template<bool Fence>
+void address_waiter() {
+    std::mutex m;
+    std::condition_variable changed;
+    std::atomic<int> word{0};
+    std::atomic<int> waiters{0};
+    std::thread waiter([&] {
+        std::unique_lock lock(m);
+        waiters.fetch_add(1, memory_order_relaxed);
+        std::atomic_thread_fence(memory_order_seq_cst);
+        while (word.load(memory_order_relaxed) == 0) {
+            changed.wait(lock);
+        }
+        waiters.fetch_sub(1, memory_order_relaxed);
+    });
+    word.store(1, memory_order_release);
+    if (Fence) {
+        std::atomic_thread_fence(memory_order_seq_cst);
+    }
+    if (waiters.load(memory_order_relaxed) != 0) {
+        const std::lock_guard lock(m);
+        changed.notify_one();
+    }
+    waiter.join();
+}
+
+FAULTY(address_waiter_without_fence, deadlock) {
+    address_waiter<false>();
+}
+
+SOUND(address_waiter) {
+    address_waiter<true>();
 }
 
 // Two items; the owner takes from the bottom without a compare-exchange as long as it sees more than one.
