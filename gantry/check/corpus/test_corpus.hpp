@@ -32,6 +32,11 @@ inline bool add(const char* name, fault expected, void (*body)()) {
 
 } // namespace gantry::check::corpus
 
+// MODEL_IS(name, fault): what the checker must say about the GANTRY_MODEL of that name earlier in the file.
+#define MODEL_IS(model_name, expected)                                                                                 \
+    [[maybe_unused]] static const bool added_model_##model_name =                                                      \
+        ::gantry::check::corpus::add(#model_name, ::gantry::check::fault::expected, gantry_model_##model_name)
+
 // FAULTY(name, fault) { body }: the checker must find that fault. SOUND(name) { body }: it must find none,
 // exhaustively.
 #define FAULTY(program_name, expected)                                                                                 \

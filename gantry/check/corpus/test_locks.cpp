@@ -126,6 +126,186 @@ SOUND(dekker) {
     dekker<memory_order_seq_cst, memory_order_seq_cst>();
 }
 
+// Mellor-Crummey and Scott's queue of waiters: each spins on its own node.
+struct mcs_node {
+    std::atomic<mcs_node*> next{nullptr};
+    std::atomic<bool> waits{false};
+};
+
+mcs_node mcs_nodes[2];
+std::atomic<mcs_node*> mcs_tail{nullptr};
+
+template<std::memory_order Give>
+void mcs_lock() {
+    two_enter(
+        [](int me) {
+            mcs_node& mine = mcs_nodes[me];
+            mine.waits.store(true, memory_order_relaxed);
+            if (mcs_node* const before = mcs_tail.exchange(&mine, memory_order_acq_rel); before != nullptr) {
+                before->next.store(&mine, memory_order_release);
+                while (mine.waits.load(memory_order_acquire)) {
+                }
+            }
+        },
+        [](int me) {
+            mcs_node& mine = mcs_nodes[me];
+            mcs_node* next = mine.next.load(memory_order_acquire);
+            if (next == nullptr) {
+                mcs_node* last = &mine;
+                if (mcs_tail.compare_exchange_strong(last, nullptr, Give, memory_order_relaxed)) {
+                    return;
+                }
+                while ((next = mine.next.load(memory_order_acquire)) == nullptr) {
+                }
+            }
+            next->waits.store(false, Give);
+        });
+}
+
+FAULTY(mcs_lock_relaxed_unlock, race) {
+    mcs_lock<memory_order_relaxed>();
+}
+
+SOUND(mcs_lock) {
+    mcs_lock<memory_order_release>();
+}
+
+// Craig's, Landin and Hagersten's: each spins on its predecessor's flag.
+std::atomic<bool> clh_busy[3] = {false, false, false};
+std::atomic<std::atomic<bool>*> clh_tail{&clh_busy[2]};
+
+template<std::memory_order Give>
+void clh_lock() {
+    two_enter(
+        [](int me) {
+            clh_busy[me].store(true, memory_order_relaxed);
+            const std::atomic<bool>* const before = clh_tail.exchange(&clh_busy[me], memory_order_acq_rel);
+            while (before->load(memory_order_acquire)) {
+            }
+        },
+        [](int me) { clh_busy[me].store(false, Give); });
+}
+
+FAULTY(clh_lock_relaxed_unlock, race) {
+    clh_lock<memory_order_relaxed>();
+}
+
+SOUND(clh_lock) {
+    clh_lock<memory_order_release>();
+}
+
+// Any number of readers, or one writer as -1.
+template<std::memory_order ReaderGives, std::memory_order WriterGives>
+void rw_lock() {
+    std::thread reader([] {
+        int seen = word.load(memory_order_relaxed);
+        while (seen < 0 || !word.compare_exchange_strong(seen, seen + 1, memory_order_acquire, memory_order_relaxed)) {
+            seen = word.load(memory_order_relaxed);
+        }
+        GANTRY_CHECK(shared_value <= 1);
+        word.fetch_sub(1, ReaderGives);
+    });
+    for (int seen = 0; !word.compare_exchange_strong(seen, -1, memory_order_acquire, memory_order_relaxed); seen = 0) {
+    }
+    ++shared_value;
+    word.store(0, WriterGives);
+    reader.join();
+}
+
+FAULTY(rw_lock_relaxed_write_unlock, race) {
+    rw_lock<memory_order_release, memory_order_relaxed>();
+}
+
+FAULTY(rw_lock_relaxed_read_unlock, race) {
+    rw_lock<memory_order_relaxed, memory_order_release>();
+}
+
+SOUND(rw_lock) {
+    rw_lock<memory_order_release, memory_order_release>();
+}
+
+// Lamport's bakery for two: the lower number goes first, the lower thread when they are equal.
+std::atomic<int> numbers[2];
+
+template<std::memory_order Store, std::memory_order Load>
+void bakery() {
+    two_enter(
+        [](int me) {
+            wants[me].store(true, Store);
+            const int mine = numbers[1 - me].load(Load) + 1;
+            numbers[me].store(mine, Store);
+            wants[me].store(false, Store);
+            while (wants[1 - me].load(Load)) {
+            }
+            for (;;) {
+                const int theirs = numbers[1 - me].load(Load);
+                if (theirs == 0 || theirs > mine || (theirs == mine && me == 0)) {
+                    return;
+                }
+            }
+        },
+        [](int me) { numbers[me].store(0, Store); });
+}
+
+FAULTY(bakery_acq_rel, race) {
+    bakery<memory_order_release, memory_order_acquire>();
+}
+
+SOUND(bakery) {
+    bakery<memory_order_seq_cst, memory_order_seq_cst>();
+}
+
+// The last to arrive opens the barrier. Whoever goes through may come round again before the count is back.
+template<bool Early>
+void sense_barrier() {
+    std::atomic<int> missing{2};
+    std::atomic<bool> sense{false};
+    const auto arrive = [&](bool mine) {
+        if (missing.fetch_sub(1, memory_order_acq_rel) != 1) {
+            while (sense.load(memory_order_acquire) != mine) {
+            }
+        } else if (Early) {
+            sense.store(mine, memory_order_release);
+            missing.store(2, memory_order_relaxed);
+        } else {
+            missing.store(2, memory_order_relaxed);
+            sense.store(mine, memory_order_release);
+        }
+    };
+    const auto twice = [&] {
+        arrive(true);
+        arrive(false);
+    };
+    std::thread other(twice);
+    twice();
+    other.join();
+}
+
+FAULTY(barrier_opened_early, deadlock) {
+    sense_barrier<true>();
+}
+
+SOUND(sense_barrier) {
+    sense_barrier<false>();
+}
+
+// One gives way and waits, the other insists: two_polite_threads, repaired.
+SOUND(one_polite_thread) {
+    two_enter(
+        [](int me) {
+            wants[me].store(true, memory_order_seq_cst);
+            while (wants[1 - me].load(memory_order_seq_cst)) {
+                if (me == 1) {
+                    wants[1].store(false, memory_order_seq_cst);
+                    while (wants[0].load(memory_order_seq_cst)) {
+                    }
+                    wants[1].store(true, memory_order_seq_cst);
+                }
+            }
+        },
+        [](int me) { wants[me].store(false, memory_order_seq_cst); });
+}
+
 FAULTY(spins_for_ever, deadlock) {
     while (word.load(memory_order_acquire) == 0) {
     }
@@ -143,14 +323,14 @@ FAULTY(polls_twice, assertion) {
 }
 
 // Sequence lock: the writer's data must not move before its first store, nor the reader's behind its last load.
-template<std::memory_order Fence>
+template<std::memory_order WriteFence, std::memory_order ReadFence>
 void sequence_lock() {
     std::atomic<int> sequence{0};
     std::atomic<int> a{0};
     std::atomic<int> b{0};
     std::thread writer([&] {
         sequence.store(1, memory_order_relaxed);
-        std::atomic_thread_fence(Fence);
+        std::atomic_thread_fence(WriteFence);
         a.store(1, memory_order_relaxed);
         b.store(1, memory_order_relaxed);
         sequence.store(2, memory_order_release);
@@ -158,18 +338,22 @@ void sequence_lock() {
     const int before = sequence.load(memory_order_acquire);
     const int x = a.load(memory_order_relaxed);
     const int y = b.load(memory_order_relaxed);
-    std::atomic_thread_fence(memory_order_acquire);
+    std::atomic_thread_fence(ReadFence);
     const int after = sequence.load(memory_order_relaxed);
     writer.join();
     GANTRY_CHECK(before != after || before % 2 != 0 || x == y);
 }
 
-FAULTY(sequence_lock_without_fence, assertion) {
-    sequence_lock<memory_order_relaxed>();
+FAULTY(sequence_lock_without_write_fence, assertion) {
+    sequence_lock<memory_order_relaxed, memory_order_acquire>();
+}
+
+FAULTY(sequence_lock_without_read_fence, assertion) {
+    sequence_lock<memory_order_release, memory_order_relaxed>();
 }
 
 SOUND(sequence_lock) {
-    sequence_lock<memory_order_release>();
+    sequence_lock<memory_order_release, memory_order_acquire>();
 }
 
 struct node {

@@ -195,7 +195,7 @@ model_result explore(const model_options& options, void (*body)(void*), void* co
                 static_cast<void>(second.run(body, context));
                 result.report += second.watched_stack();
             }
-            result.report += "\nexecution:\n" + trace_of(strategy.current());
+            result.report += "\nexecution:\n" + trace_of(strategy.current(), s.remarks());
             break;
         }
     }
@@ -259,6 +259,7 @@ void fail(const char* what, const char* file, int line) {
         runtime::host_fatal(what);
     }
     runtime::entry in;
+    runtime::active->remark_on(in.thread(), "the check fails", __builtin_return_address(0));
     runtime::active->fail(fault::assertion, "does not hold: " + std::string(what) + "\n  at " + file + ":" +
                                                 std::to_string(line) + ", thread " + std::to_string(in.thread().id));
 }

@@ -70,13 +70,14 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
 
 std::string stack_of(const modelled_thread& t) {
     std::string text;
-    if (t.calls.depth > 0) {
-        text = "\n  thread " + std::to_string(t.id) + " was called from:";
-        for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
-            text += "\n    " + place_of(t.calls.sites[i]);
+    for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
+        const std::string place = place_of(t.calls.sites[i]);
+        // The runtime's own calls, and the library's, have no place.
+        if (!place.starts_with("in ") && !place.starts_with(":?")) {
+            text += "\n    " + place;
         }
     }
-    return text;
+    return text.empty() ? text : "\n  thread " + std::to_string(t.id) + " was called from:" + text;
 }
 
 } // namespace
@@ -104,6 +105,7 @@ ending session::run(void (*body)(void*), void* context) {
     static_cast<void>(context);
     body_ = body;
     stopped_ = false;
+    remarks_.clear();
     noted_.clear();
     has_noted_ = false;
     turns_.clear();
@@ -336,6 +338,10 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
                 what += "\n  and freed by thread " + std::to_string(b->free_thread) + " at " + place_of(b->free_site);
             }
         }
+        if (b != nullptr && b->freed) {
+            remarks_.push_back({b->free_thread, b->free_epoch, "frees the block", b->free_site});
+        }
+        remark_on(t, "uses the block", site);
         fail(b != nullptr && b->freed ? fault::use_after_free : fault::out_of_bounds, what);
     }
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
@@ -354,6 +360,10 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
     }
 }
 
+void session::remark_on(const modelled_thread& t, std::string text, const void* site) {
+    remarks_.push_back({t.id, t.clock[t.id], std::move(text), site});
+}
+
 void session::look_out(const modelled_thread& t, const touch& now) {
     if (watched_ && now.thread == watched_->thread && now.epoch == watched_->epoch && now.site == watched_->site) {
         watched_stack_ = stack_of(t);
@@ -370,7 +380,7 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
     const bool frees = now.frees || before.frees;
     std::string what = (frees ? "use of memory that another thread releases: " : "data race: ") + describe(now) +
                        "\n  against: " + describe(before) +
-                       "\n  nothing that the first thread did afterwards happens before the second access";
+                       missing_edge(strategy_.current(), before.thread, before.epoch, t.id, now.epoch);
     if (heap::owns(address)) {
         if (const heap::block* b = heap_.block_around(address); b != nullptr) {
             what += "\n  in a block of " + std::to_string(b->size) + " bytes, allocated by thread " +
@@ -378,6 +388,16 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
         }
     }
     earlier_ = before;
+    for (const touch* side : {&before, &now}) {
+        if (!side->atomic || side == &now) {
+            remarks_.push_back({side->thread, side->epoch,
+                                side->frees    ? "releases the block"
+                                : side->atomic ? "is the second access"
+                                : side->writes ? "plain write"
+                                               : "plain read",
+                                side->site});
+        }
+    }
     what += stack_of(t);
     fail(frees ? fault::use_after_free : fault::race, what);
 }

@@ -11,6 +11,7 @@
 
 #include <gantry/check/explore/explorer.hpp>
 #include <gantry/check/model.hpp>
+#include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/fiber.hpp>
 #include <gantry/check/runtime/detail/heap.hpp>
 #include <gantry/check/runtime/detail/shadow.hpp>
@@ -134,6 +135,9 @@ public:
     [[nodiscard]] bool has_noted() const noexcept { return has_noted_; }
     // A race leaves its earlier side here: a second run that watches for it tells its stack.
     [[nodiscard]] const std::optional<touch>& earlier() const noexcept { return earlier_; }
+    // What the picture of the execution shows beside its events.
+    void remark_on(const modelled_thread& t, std::string text, const void* site);
+    [[nodiscard]] std::span<const remark> remarks() const noexcept { return remarks_; }
     void watch(const touch& t) { watched_ = t; }
     [[nodiscard]] const std::string& watched_stack() const noexcept { return watched_stack_; }
     void note(std::vector<std::int64_t> values);
@@ -163,6 +167,7 @@ private:
     std::optional<touch> earlier_;
     std::optional<touch> watched_;
     std::string watched_stack_;
+    std::vector<remark> remarks_;
     std::vector<std::int64_t> noted_;
     std::vector<thread_exit> exits_; // destructors of static objects made in this execution
     std::vector<thread_id> turns_;   // who took each step, for the token
