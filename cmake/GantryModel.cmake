@@ -3,9 +3,8 @@
 #
 # A program of models is compiled with -fsanitize=thread, which makes the compiler announce every access, and linked with
 # gantry::model instead of the sanitizer's own runtime. That asks for Linux on x86-64 or aarch64 and for a build without
-# sanitizers of its own; elsewhere GANTRY_MODELS is off and the calls below do nothing.
+# sanitizers of its own; elsewhere GANTRY_MODELS is off, whatever was asked for, and the calls below do nothing.
 
-set(GANTRY_MODELS ON)
 if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$")
   set(GANTRY_MODELS OFF)
   message(STATUS "Models: not built on ${CMAKE_SYSTEM_NAME} ${CMAKE_SYSTEM_PROCESSOR}")

@@ -25,12 +25,13 @@
 // even hidden state: a query sees the buffered elements without flushing them. All else needs the sketch alone.
 // Progress: an insertion allocates only while the summary still grows. Ordering: n/a.
 // Cost: insert O(1) amortised (the README has figures); query O(tuples()), plus a sort of at most 1024 buffered
-// elements unless flush() came before. Memory: bytes(); some 200 bytes for an almost empty sketch. Failure: NaN is
-// refused and counted; infinities are elements like others; -0.0 is taken as +0.0; elements beyond 2^64 - 1 are
-// refused; std::bad_alloc leaves the sketch as it was. Lifetime: a value type; a moved-from sketch may only be assigned
-// to or destroyed. Origin: Cormode, Korn, Muthukrishnan, Srivastava, "Effective Computation of Biased Quantiles over
-// Data Streams" (ICDE 2005) and "Space- and Time-Efficient Deterministic Algorithms for Biased Quantiles over Data
-// Streams" (PODS 2006), on Greenwald and Khanna 2001. CKMS.md says where we differ, with proofs.
+// elements unless flush() came before; at most 64 kB of stack while a batch is worked in. Memory: bytes(), 176 for an
+// empty sketch of 32-bit elements. Failure: NaN is refused and counted; infinities are elements like others; -0.0 is
+// taken as +0.0; elements beyond 2^64 - 1 are refused; std::bad_alloc leaves the sketch as it was. Lifetime: a value
+// type; a moved-from sketch may only be assigned to or destroyed. Origin: Cormode, Korn, Muthukrishnan, Srivastava,
+// "Effective Computation of Biased Quantiles over Data Streams" (ICDE 2005) and "Space- and Time-Efficient
+// Deterministic Algorithms for Biased Quantiles over Data Streams" (PODS 2006), on Greenwald and Khanna 2001. CKMS.md
+// says where we differ, with proofs.
 
 #include <gantry/base/assert.hpp>
 #include <gantry/sketch/detail/ckms_core.hpp>

@@ -198,6 +198,21 @@ TEST(Ckms, TakesSpecialValues) {
     EXPECT_EQ(s.query(2)->value, infinity);
 }
 
+// A target at either end, and at the zero with a sign, promises nothing beyond the exact extremes.
+TEST(Ckms, TakesTargetsAtBothEnds) {
+    for (const double q : {0.0, -0.0, 1.0}) {
+        const ckms_options options{.mode = ckms_mode::targeted, .targets = {{.quantile = q, .epsilon = 0.1}}};
+        ckms<double> s(options);
+        oracle<double> truth;
+        for (const double v : arrivals("random", 5'000)) {
+            s.insert(v);
+            truth.insert(v);
+        }
+        EXPECT_EQ(judge_both(s, truth, options), "");
+        EXPECT_TRUE(ckms<double>::deserialise(s.serialise()));
+    }
+}
+
 // The count never overflows: what would exceed 2^64 - 1 is refused and changes nothing.
 TEST(Ckms, RefusesToOverflow) {
     ckms<int> s;

@@ -4,7 +4,7 @@
 #include <gantry/sync/condition_variable.hpp>
 #include <gantry/sync/mutex.hpp>
 
-#include <chrono>
+#include <memory>
 #include <mutex>
 #include <thread>
 
@@ -54,5 +54,25 @@ GANTRY_MODEL(condition_variable_wakes) {
         go = true;
     }
     changed.notify_one();
+    waiter.join();
+}
+
+// Once every waiter has been notified the condition variable may go, though they may not have left it yet.
+GANTRY_MODEL(condition_variable_outlives_its_waiters) {
+    mutex m;
+    auto changed = std::make_unique<condition_variable>();
+    bool go = false;
+    std::thread waiter([&] {
+        std::unique_lock lock(m);
+        while (!go) {
+            changed->wait(lock);
+        }
+    });
+    {
+        const std::lock_guard lock(m);
+        go = true;
+    }
+    changed->notify_one();
+    changed.reset();
     waiter.join();
 }

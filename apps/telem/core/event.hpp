@@ -10,9 +10,9 @@
 // const once sent. Progress: taking a block from its pool locks a mutex once a block, not once a point; allocates only
 // until as many blocks exist as were ever in flight at once, which the channels' capacities bound.
 // Ordering: a block is filled before it is sent and returned after its last reader is done (edge `recycle`).
-// Cost: an event is 24 bytes, a block 8 KiB. Failure: a pool may throw bad_alloc. Lifetime: a pool outlives its blocks.
-// Origin: time as a message comes from Heka and cernan; the watermark (act when a pulse has come over every arrow) from
-// the stream processors MillWheel and Flink.
+// Cost: an event is 32 bytes, a block 32 KiB. Failure: a pool may throw bad_alloc. Lifetime: a pool outlives its
+// blocks. Origin: time as a message comes from Heka and cernan; the watermark (act when a pulse has come over every
+// arrow) from the stream processors MillWheel and Flink.
 
 #include <apps/telem/core/names.hpp>
 
@@ -51,7 +51,7 @@ class block_pool;
 template<class Entry>
 class block {
 public:
-    static constexpr std::size_t capacity = 8192 / sizeof(Entry);
+    static constexpr std::size_t capacity = 32768 / sizeof(Entry);
 
     [[nodiscard]] std::span<const Entry> entries() const noexcept { return {entries_.data(), size_}; }
     [[nodiscard]] std::span<Entry> room() noexcept { return {entries_.data() + size_, capacity - size_}; }

@@ -17,8 +17,8 @@ key_spec limit_key() {
 }
 
 key_spec queue_key() {
-    return integer("queue_blocks", 64, 1, 65536,
-                   "how many blocks (of up to 1024 points) wait before this node at most");
+    return integer("queue_blocks", 32, 1, 65536,
+                   "how many blocks (of up to 4096 points) wait before this node at most");
 }
 
 key_spec label_key(std::string_view fallback) {

@@ -314,7 +314,7 @@ queue_blocks = {0}
         for (std::uint64_t n = draw() % 30; n > 0; --n) {
             send();
         }
-        switch (draw() % 4) {
+        switch (draw() % 5) {
         case 0:
             run.settle();
             break;
@@ -324,6 +324,12 @@ queue_blocks = {0}
             break;
         case 2:
             run.stalled.emplace(run.whole->stages()[draw() % run.whole->stages().size()]->name());
+            run.step_some(draw() % 300);
+            break;
+        case 3:
+            // A pulse in the middle of it all.
+            run.pass(std::chrono::milliseconds(100));
+            ++periods;
             run.step_some(draw() % 300);
             break;
         default:
@@ -417,7 +423,8 @@ queue_blocks = 2
     }
     EXPECT_GT(socket.drops, 0U); // the pressure went back to the wire
     // 4 + 4 + 2 blocks in channels, what a step of the source decodes from 64 datagrams, and one in each hand.
-    EXPECT_LE(high_water, (4 + 4 + 2 + 64 * 500 / 1024 + 1 + 8) * sizeof(telem::block<telem::metric>));
+    EXPECT_LE(high_water, (4 + 4 + 2 + 64 * 500 / telem::block<telem::metric>::capacity + 1 + 8) *
+                              sizeof(telem::block<telem::metric>));
     run.stalled.clear();
     run.whole->stop();
     ASSERT_TRUE(run.ended());
@@ -504,6 +511,31 @@ TEST(Simulation, BrokenSocketEndsTheRun) {
     EXPECT_TRUE(run.ended());
     EXPECT_EQ(run.whole->failure(), "the wire is cut");
     EXPECT_EQ(run.take_text(), "[CMA] b 1000\n");
+}
+
+// A pulse never overtakes points, also not those that wait in a block for company.
+TEST(Simulation, PulseFollowsThePoints) {
+    simulation run(telem::default_config());
+    telem::stage& source = *run.whole->stages()[0];
+    for (int i = 0; i < 65; ++i) {
+        run.net.sockets[0]->put("b 1000\n");
+    }
+    ASSERT_EQ(source.step(), telem::progress::worked); // takes 64, and sees that there are more
+    EXPECT_EQ(run.whole->sources()[0]->accepted(), 64U);
+    run.stalled = {source.name()};
+    run.settle();
+    EXPECT_EQ(run.figure_of("high", "points_in"), 0U); // still in the source's block
+    run.pass(std::chrono::seconds(1));
+    ASSERT_EQ(source.step(), telem::progress::worked); // the pulse, then the last datagram
+    EXPECT_EQ(run.whole->sources()[0]->accepted(), 65U);
+    ASSERT_EQ(source.step(), telem::progress::idle);
+    run.settle();
+    EXPECT_EQ(run.take_text(), "[CMA] b 1000\n");
+    EXPECT_EQ(run.figure_of("high", "points_in"), 65U);
+    run.pass(std::chrono::seconds(1));
+    run.stalled.clear();
+    run.settle();
+    EXPECT_EQ(run.take_text(), "[CMA] b 1000\n"); // the 65th was behind the first pulse: new at the second
 }
 
 // A late source sends one pulse for the periods that it missed.

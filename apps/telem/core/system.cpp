@@ -63,7 +63,7 @@ public:
     static constexpr std::size_t control_bytes = CMSG_SPACE(sizeof(std::uint32_t));
     // While datagrams come thick, letting them gather this long saves a wake-up of every thread for each handful. It is
     // far below the second between two reports, and the socket's buffer holds far more than comes in so short a time.
-    static constexpr std::chrono::microseconds gather{1000};
+    static constexpr std::chrono::microseconds gather{2000};
     static constexpr std::size_t thick = 16;
 
     udp_datagrams(descriptor socket, descriptor wakeup, address where, std::size_t got)

@@ -6,6 +6,7 @@
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -351,6 +352,15 @@ FAULTY(two_polite_threads, endless) {
     };
     std::thread other(pass, 1);
     pass(0);
+    other.join();
+}
+
+// Something that the checker cannot put back between executions: the environment's memory is the C library's.
+FAULTY(does_not_repeat_itself, nondeterminism) {
+    const bool before = std::getenv("GANTRY_CHECK_SEEN") != nullptr;
+    static_cast<void>(setenv("GANTRY_CHECK_SEEN", "1", 1));
+    std::thread other([&] { flag.store(before ? 1 : 2, std::memory_order_relaxed); });
+    static_cast<void>(flag.load(std::memory_order_relaxed));
     other.join();
 }
 

@@ -91,7 +91,7 @@ bool exact_explorer::expect(const event* e, event_kind kind, std::uint64_t addre
     if (e->kind == kind && (e->location == no_location || graph_.location_at(e->location).address == address)) {
         return true;
     }
-    diverge("a thread did something else than before although it was told the same");
+    diverge("thread " + std::to_string(e->thread) + " did something else than before although it was told the same");
     return false;
 }
 
@@ -156,6 +156,10 @@ accessed exact_explorer::access(thread_id t, const operation& op, const target& 
 accessed exact_explorer::replay_access(thread_id t, const operation& op, const target& where, const event& e) {
     accessed result;
     if (!expect(&e, reads(op) ? event_kind::read : event_kind::write, where.address) || !ready(e)) {
+        return result;
+    }
+    if (reads(op) ? !(graph_.operation_of(e) == op) : !(e.data == written(op, {}))) {
+        diverge("thread " + std::to_string(t) + " did not write or ask for the same although it was told the same");
         return result;
     }
     // Whether a write that is later in modification order has already been passed in this execution.

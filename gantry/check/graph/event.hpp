@@ -81,6 +81,8 @@ struct operation {
     bool timed = false; // awaits until a time that may come: waiting in vain is no deadlock
     value operand;
     value expected;
+
+    friend constexpr bool operator==(const operation&, const operation&) = default;
 };
 
 [[nodiscard]] constexpr bool reads(const operation& op) noexcept {

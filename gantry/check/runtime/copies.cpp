@@ -8,15 +8,16 @@ void* gantry_check_memcpy(void* to, const void* from, std::size_t size, const vo
 void* gantry_check_memmove(void* to, const void* from, std::size_t size, const void* site);
 void* gantry_check_memset(void* to, int byte, std::size_t size, const void* site);
 
-[[gnu::used, gnu::no_sanitize("thread")]] void* gantry_program_memcpy(void* to, const void* from, std::size_t size) {
+__attribute__((used, no_sanitize("thread"))) void* gantry_program_memcpy(void* to, const void* from, std::size_t size) {
     return gantry_check_memcpy(to, from, size, __builtin_return_address(0));
 }
 
-[[gnu::used, gnu::no_sanitize("thread")]] void* gantry_program_memmove(void* to, const void* from, std::size_t size) {
+__attribute__((used, no_sanitize("thread"))) void* gantry_program_memmove(void* to, const void* from,
+                                                                          std::size_t size) {
     return gantry_check_memmove(to, from, size, __builtin_return_address(0));
 }
 
-[[gnu::used, gnu::no_sanitize("thread")]] void* gantry_program_memset(void* to, int byte, std::size_t size) {
+__attribute__((used, no_sanitize("thread"))) void* gantry_program_memset(void* to, int byte, std::size_t size) {
     return gantry_check_memset(to, byte, size, __builtin_return_address(0));
 }
 }

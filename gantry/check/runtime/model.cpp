@@ -7,6 +7,7 @@
 #include <gantry/check/runtime/detail/session.hpp>
 #include <gantry/check/runtime/detail/signals.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdio>
 #include <map>
@@ -92,6 +93,30 @@ void collect(const graph& g, std::set<use>& uses) {
     }
 }
 
+// Runs the most ordinary execution twice. The answer says where the second differed from the first; empty: nowhere.
+std::string difference(const model_options& options, void (*body)(void*), void* context) {
+    graph graphs[2];
+    for (graph& g : graphs) {
+        random_explorer ordinary(std::vector<scripted>{});
+        runtime::session s(options, ordinary);
+        static_cast<void>(s.run(body, context));
+        g = ordinary.current();
+    }
+    const event_id both = std::min(graphs[0].size(), graphs[1].size());
+    for (event_id id = 0; id < both; ++id) {
+        const event& a = graphs[0].at(id);
+        const event& b = graphs[1].at(id);
+        const auto address = [](const graph& g, const event& e) {
+            return e.location == no_location ? 0 : g.location_at(e.location).address;
+        };
+        if (a.thread != b.thread || a.kind != b.kind || !(a.data == b.data) ||
+            address(graphs[0], a) != address(graphs[1], b)) {
+            return "first seen in thread " + std::to_string(b.thread) + " at " + place_of(b.site);
+        }
+    }
+    return graphs[0].size() == graphs[1].size() ? "" : "one execution was longer than the other";
+}
+
 model_result explore(const model_options& options, void (*body)(void*), void* context,
                      const runtime::mutation& mutation, std::set<use>* uses) {
     model_result result;
@@ -115,13 +140,21 @@ model_result explore(const model_options& options, void (*body)(void*), void* co
     } else {
         chosen = std::make_unique<exact_explorer>();
     }
-    explorer& strategy = *chosen;
+    // The exact search replays what it did and so notices by itself.
     const runtime::signals_caught signals;
+    if (options.mode == search::random && options.replay.empty()) {
+        if (const std::string different = difference(options, body, context); !different.empty()) {
+            result.found = fault::nondeterminism;
+            result.report = "the program does not repeat itself: " + different;
+            return result;
+        }
+    }
+    explorer& strategy = *chosen;
     runtime::session s(options, strategy);
     s.mutate(mutation);
     std::uint64_t executions = 0;
     while (strategy.more() && executions < options.executions_max) {
-        if (options.seconds_max > 0 && executions % 256 == 255 && now() - start > options.seconds_max) {
+        if (options.seconds_max > 0 && now() - start > options.seconds_max) {
             break;
         }
         ++executions;
@@ -151,8 +184,18 @@ model_result explore(const model_options& options, void (*body)(void*), void* co
         }
         if (s.found() != fault::none) {
             result.found = s.found();
-            result.report = s.report() + "\nexecution:\n" + trace_of(strategy.current());
-            result.token = token_of(script_of(strategy.current(), s.turns()));
+            auto script = script_of(strategy.current(), s.turns());
+            result.token = token_of(script);
+            result.report = s.report();
+            if (s.earlier()) {
+                random_explorer again(std::move(script));
+                runtime::session second(options, again);
+                second.mutate(mutation);
+                second.watch(*s.earlier());
+                static_cast<void>(second.run(body, context));
+                result.report += second.watched_stack();
+            }
+            result.report += "\nexecution:\n" + trace_of(strategy.current());
             break;
         }
     }

@@ -68,6 +68,17 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
     return 1;
 }
 
+std::string stack_of(const modelled_thread& t) {
+    std::string text;
+    if (t.calls.depth > 0) {
+        text = "\n  thread " + std::to_string(t.id) + " was called from:";
+        for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
+            text += "\n    " + place_of(t.calls.sites[i]);
+        }
+    }
+    return text;
+}
+
 } // namespace
 
 session::session(const model_options& options, explorer& strategy)
@@ -241,6 +252,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         now.atomic = true;
         now.writes = result.wrote && tag == 0;
         const auto clock = std::span<const std::uint32_t>(t.clock.data(), t.clock_size);
+        look_out(t, now);
         // A lock is touched too: making it anew must come after its last use.
         if (const auto before = shadow_.access(address, tag == 0 ? op.size : 1, now, clock)) {
             race(t, address, *before, now);
@@ -335,9 +347,16 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
     now.epoch = t.clock[t.id];
     now.writes = writes;
     now.frees = frees;
+    look_out(t, now);
     if (const auto before =
             shadow_.access(address, size, now, std::span<const std::uint32_t>(t.clock.data(), t.clock_size))) {
         race(t, address, *before, now);
+    }
+}
+
+void session::look_out(const modelled_thread& t, const touch& now) {
+    if (watched_ && now.thread == watched_->thread && now.epoch == watched_->epoch && now.site == watched_->site) {
+        watched_stack_ = stack_of(t);
     }
 }
 
@@ -358,12 +377,8 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
                     std::to_string(b->owner) + " at " + place_of(b->site);
         }
     }
-    if (t.calls.depth > 0) {
-        what += "\n  called from:";
-        for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
-            what += "\n    " + place_of(t.calls.sites[i]);
-        }
-    }
+    earlier_ = before;
+    what += stack_of(t);
     fail(frees ? fault::use_after_free : fault::race, what);
 }
 

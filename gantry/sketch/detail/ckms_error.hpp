@@ -56,9 +56,10 @@ public:
             const double slope = 2 * targets[i].epsilon * scale;
             flat_[i] = times(fixed(slope), n);
             if (mode == ckms_mode::targeted) {
-                constexpr double down = 1 - 0x1p-50; // more than the two roundings before it can add
-                rising_[i] = line(fixed(slope / targets[i].quantile * down));
-                falling_[i] = fixed(slope / (1 - targets[i].quantile) * down);
+                constexpr double down = 1 - 0x1p-50;               // more than the two roundings before it can add
+                const double quantile = targets[i].quantile + 0.0; // -0.0 would divide to -infinity
+                rising_[i] = line(fixed(slope / quantile * down));
+                falling_[i] = fixed(slope / (1 - quantile) * down);
             } else {
                 rising_[i] = line(fixed(slope));
                 falling_[i] = fixed(slope);

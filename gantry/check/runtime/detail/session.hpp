@@ -21,6 +21,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -131,6 +132,10 @@ public:
     [[nodiscard]] explorer& strategy() noexcept { return strategy_; }
     [[nodiscard]] std::vector<std::int64_t>& noted() noexcept { return noted_; }
     [[nodiscard]] bool has_noted() const noexcept { return has_noted_; }
+    // A race leaves its earlier side here: a second run that watches for it tells its stack.
+    [[nodiscard]] const std::optional<touch>& earlier() const noexcept { return earlier_; }
+    void watch(const touch& t) { watched_ = t; }
+    [[nodiscard]] const std::string& watched_stack() const noexcept { return watched_stack_; }
     void note(std::vector<std::int64_t> values);
     void check_leaks();
     void report_deadlock();
@@ -141,6 +146,7 @@ private:
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
     void restore_globals();
+    void look_out(const modelled_thread& t, const touch& now);
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);
 
     mutation mutated_;
@@ -154,6 +160,9 @@ private:
     void (*body_)(void*) = nullptr;
     fault found_ = fault::none;
     std::string report_;
+    std::optional<touch> earlier_;
+    std::optional<touch> watched_;
+    std::string watched_stack_;
     std::vector<std::int64_t> noted_;
     std::vector<thread_exit> exits_; // destructors of static objects made in this execution
     std::vector<thread_id> turns_;   // who took each step, for the token
