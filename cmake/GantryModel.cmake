@@ -5,7 +5,9 @@
 # gantry::model instead of the sanitizer's own runtime. That asks for Linux on x86-64 or aarch64 and for a build without
 # sanitizers of its own; elsewhere GANTRY_MODELS is off, whatever was asked for, and the calls below do nothing.
 
-if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$")
+if(NOT GANTRY_CHECK)
+  set(GANTRY_MODELS OFF)
+elseif(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$")
   set(GANTRY_MODELS OFF)
   message(STATUS "Models: not built on ${CMAKE_SYSTEM_NAME} ${CMAKE_SYSTEM_PROCESSOR}")
 elseif(GANTRY_SANITIZE)
@@ -46,12 +48,13 @@ function(_gantry_models name library)
   set(seen "")
   while(pending)
     list(POP_FRONT pending module)
-    if(module IN_LIST seen OR module STREQUAL "check" OR NOT TARGET gantry_${module})
+    if(module IN_LIST seen OR NOT TARGET gantry_${module})
       continue()
     endif()
     list(APPEND seen ${module})
     get_target_property(type gantry_${module} TYPE)
-    if(NOT type STREQUAL "INTERFACE_LIBRARY")
+    # check itself is in the runtime.
+    if(NOT type STREQUAL "INTERFACE_LIBRARY" AND NOT module STREQUAL "check")
       get_target_property(folder gantry_${module} SOURCE_DIR)
       get_target_property(compiled gantry_${module} SOURCES)
       foreach(file ${compiled})

@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: MIT
+// gantry-linear: judges a recorded history.
+#include <gantry/check/linearizability/history_file.hpp>
+#include <gantry/check/linearizability/history_page.hpp>
+
+#include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <fstream>
+#include <iostream>
+#include <iterator>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace {
+
+using namespace gantry::check;
+
+constexpr int exit_violated = 1;
+constexpr int exit_bad = 2;
+constexpr int exit_unknown = 3;
+
+struct asked {
+    std::string file;
+    std::string object;
+    std::optional<std::uint64_t> capacity;
+    std::optional<std::uint64_t> k;
+    condition what = condition::linearizable;
+    bool whole = false;
+    std::uint64_t states_max = history_options{}.states_max;
+    double seconds = 0;
+    std::string html;
+    bool json = false;
+};
+
+const std::map<std::string, condition>& conditions() {
+    static const std::map<std::string, condition> names = {{"linearizable", condition::linearizable},
+                                                           {"quiescent", condition::quiescent},
+                                                           {"sequential", condition::sequential}};
+    return names;
+}
+
+int bad(const std::string& what) {
+    std::fprintf(stderr, "gantry-linear: %s\n", what.c_str());
+    return exit_bad;
+}
+
+std::optional<std::string> read_all(const std::string& name) {
+    if (name == "-") {
+        return std::string(std::istreambuf_iterator<char>(std::cin), {});
+    }
+    std::ifstream in(name, std::ios::binary);
+    if (!in) {
+        return std::nullopt;
+    }
+    std::string text(std::istreambuf_iterator<char>(in), {});
+    return in.bad() ? std::nullopt : std::optional(std::move(text));
+}
+
+const char* name_of(verdict is) {
+    switch (is) {
+    case verdict::holds:
+        return "holds";
+    case verdict::violated:
+        return "violated";
+    case verdict::unknown:
+        return "unknown";
+    }
+    return "";
+}
+
+void print(const history_file& file, const history_result& result, const std::string& wanted) {
+    switch (result.is) {
+    case verdict::holds:
+        std::printf("%s: yes\n", wanted.c_str());
+        break;
+    case verdict::violated:
+        std::printf("%s: no\n", wanted.c_str());
+        break;
+    case verdict::unknown:
+        std::printf("%s: not known at the limit\n", wanted.c_str());
+        break;
+    }
+    std::printf("%zu operations in %zu parts, %llu states\n", file.all.size(), result.parts,
+                static_cast<unsigned long long>(result.states));
+    if (!result.stuck) {
+        return;
+    }
+    constexpr std::size_t shown_max = 20;
+    const std::size_t skipped = result.order.size() - std::min(result.order.size(), shown_max);
+    std::printf("an order explains %zu of %zu operations%s\n", result.order.size(), result.part.size(),
+                skipped == 0 ? ":" : ", the last of them:");
+    for (std::size_t i = skipped; i < result.order.size(); ++i) {
+        const auto& one = file.all[result.order[i]];
+        std::printf("  %zu. thread %u: %s\n", i + 1, one.thread, text_of(one).c_str());
+    }
+    const auto& stuck = file.all[*result.stuck];
+    std::printf("but then not  thread %u: %s, called at %llu\n", stuck.thread, text_of(stuck).c_str(),
+                static_cast<unsigned long long>(stuck.call));
+}
+
+void print_json(const history_file& file, const history_result& result) {
+    nlohmann::json out = {{"verdict", name_of(result.is)}, {"operations", file.all.size()}, {"parts", result.parts},
+                          {"states", result.states},       {"order", result.order},         {"part", result.part}};
+    if (result.stuck) {
+        out["stuck"] = *result.stuck;
+    }
+    std::printf("%s\n", out.dump().c_str());
+}
+
+int run(const asked& options) {
+    const auto text = read_all(options.file);
+    if (!text) {
+        return bad("cannot read " + options.file);
+    }
+    auto file = read_history(*text);
+    if (!file) {
+        return bad(options.file + ":" + std::to_string(file.error().line) + ": " + file.error().what);
+    }
+    if (!options.object.empty()) {
+        file->object = options.object;
+    }
+    if (options.capacity) {
+        file->capacity = *options.capacity;
+    }
+    if (options.k) {
+        file->k = *options.k;
+    }
+    history_options how{.what = options.what, .partition = !options.whole, .states_max = options.states_max};
+    if (options.seconds > 0) {
+        how.time = std::chrono::nanoseconds(static_cast<std::int64_t>(options.seconds * 1e9));
+    }
+    const auto result = check_file(*file, how);
+    if (!result) {
+        const bool unnamed = file->object.empty();
+        return bad(options.file + ": " + result.error().what + (unnamed ? "; expected --object" : ""));
+    }
+    std::string wanted;
+    for (const auto& [name, value] : conditions()) {
+        if (value == options.what) {
+            wanted = name;
+        }
+    }
+    if (!options.html.empty()) {
+        std::vector<page_bar> bars;
+        for (const auto& each : file->all) {
+            bars.push_back({.thread = each.thread, .call = each.call, .end = each.end, .label = text_of(each)});
+        }
+        std::ofstream out(options.html, std::ios::binary);
+        out << history_page(bars, *result, options.file + " as a " + file->object + ", " + wanted);
+        out.flush();
+        if (!out) {
+            return bad("cannot write " + options.html);
+        }
+    }
+    if (options.json) {
+        print_json(*file, *result);
+    } else {
+        print(*file, *result, wanted);
+    }
+    switch (result->is) {
+    case verdict::holds:
+        return 0;
+    case verdict::violated:
+        return exit_violated;
+    case verdict::unknown:
+        return exit_unknown;
+    }
+    return exit_bad;
+}
+
+} // namespace
+
+int main(int argc, char** argv) try {
+    asked options;
+    CLI::App app{"Says whether an order of the operations of a recorded history explains all their results.",
+                 "gantry-linear"};
+    app.footer("Exit status: 0 yes, 1 no, 2 bad usage or a bad file, 3 not known at a limit.\n"
+               "The format of histories is described in docs/formats/history.md.");
+    std::vector<std::string> objects;
+    for (const std::string_view each : history_objects()) {
+        objects.emplace_back(each);
+    }
+    app.add_option("FILE", options.file, "the history; - for standard input")->required();
+    app.add_option("--object", options.object, "the object, instead of what the file says")
+        ->check(CLI::IsMember(objects));
+    app.add_option("--capacity", options.capacity, "of a queue: when try_push fails (0: never)");
+    app.add_option("--k", options.k, "of a relaxed-queue: how many of the oldest a pop may choose from")
+        ->check(CLI::PositiveNumber);
+    app.add_option("--condition", options.what, "linearizable (default), quiescent or sequential")
+        ->transform(CLI::CheckedTransformer(conditions(), CLI::ignore_case));
+    app.add_flag("--whole", options.whole, "do not search the keys of a set or map apart");
+    app.add_option("--states", options.states_max, "stop after so many states")->capture_default_str();
+    app.add_option("--seconds", options.seconds, "stop after so long (0: never)")->check(CLI::Range(0.0, 1e6));
+    app.add_option("--html", options.html, "write a picture of the history to this file");
+    app.add_flag("--json", options.json, "one JSON object; indices count the operations of the file from 0");
+    try {
+        app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+        return app.exit(error) == 0 ? 0 : exit_bad;
+    }
+    return run(options);
+} catch (const std::exception& error) {
+    std::fprintf(stderr, "gantry-linear: %s\n", error.what());
+    return exit_bad;
+}
