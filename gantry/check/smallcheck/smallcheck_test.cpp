@@ -128,7 +128,7 @@ TYPED_TEST(small_integers, every_value_once_in_order) {
     int expected = 0;
     std::size_t index = 0;
     for (const TypeParam each : values) {
-        const auto value = static_cast<int>(each);
+        const int value = 0 + each;
         ASSERT_EQ(value, expected);
         ASSERT_EQ(smallcheck::index_of(each), index);
         ASSERT_EQ(values[static_cast<std::int64_t>(index)], value);
@@ -148,7 +148,7 @@ TYPED_TEST(small_integers, depth_is_magnitude) {
     constexpr depth_type depths[] = {0, 1, 2, 3, 126, 127, 128, 129, 254, 255, 256, 32766, 32767, 32768, 65535, 65536};
     for (const depth_type depth : depths) {
         std::size_t expected = 0;
-        for (auto value = static_cast<int>(limits::min()); value <= static_cast<int>(limits::max()); ++value)
+        for (int value = 0 + limits::min(); value <= static_cast<int>(limits::max()); ++value)
             expected += depth_type(std::abs(value)) <= depth ? 1 : 0;
         const auto values = all<TypeParam>(depth);
         ASSERT_EQ(values.size(), expected) << depth;
