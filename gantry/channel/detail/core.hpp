@@ -145,6 +145,7 @@ public:
     }
 
     void drop_receiver() noexcept {
+        // UNPROVEN: a receiver cannot be copied yet, so no model has two of them leave at once.
         if (receivers_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.rw
             drop_elements();
             leave();
