@@ -6,6 +6,7 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
 
@@ -109,6 +110,13 @@ namespace {
 
 constexpr std::size_t stack_bytes = 256 * 1024;
 constexpr std::uintptr_t stacks_base = 0x6000'0000'0000;
+// A donor's own stack lies at a fixed place too: the C library keeps the thread's descriptor and its thread_locals at
+// the upper end, so that pthread_self() and the addresses of thread_locals are the same in each process. Being ours,
+// the C library leaves it alone in a child of fork(). No donor is alive there, and none has to be: it only slept, and
+// all that a fiber needs of it is that memory.
+constexpr std::uintptr_t donors_base = 0x6100'0000'0000;
+constexpr std::size_t donor_stride = std::size_t{64} << 20U;
+constexpr std::size_t donor_bytes = std::size_t{512} << 10U; // and the executable's thread_locals
 
 struct donor_message {
     std::uintptr_t thread_pointer;
@@ -181,6 +189,46 @@ void* donate(void* argument) {
 
 fiber fibers[threads_max];
 
+void* reserve(std::uintptr_t where, std::size_t bytes) noexcept {
+    void* const memory = mmap(reinterpret_cast<void*>(where), bytes, PROT_READ | PROT_WRITE,
+                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
+    if (memory != reinterpret_cast<void*>(where)) {
+        host_fatal("cannot reserve a stack");
+    }
+    return memory;
+}
+
+std::size_t donor_size() noexcept {
+    constexpr std::size_t page = 65536; // the largest that Linux has on these machines
+    return (donor_bytes + executable_tls().memory_size + page - 1) & ~(page - 1);
+}
+
+// Parks a thread on the donor's stack and learns what it is known by.
+donor_message start_donor(void* stack) noexcept {
+    int pipes[2];
+    if (pipe2(pipes, O_CLOEXEC) != 0) {
+        host_fatal("cannot make a pipe");
+    }
+    sigset_t all;
+    sigset_t before;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    pthread_attr_setstack(&attributes, stack, donor_size());
+    pthread_t handle{};
+    const int failed = host_pthread_create(&handle, &attributes, donate, pipes);
+    pthread_attr_destroy(&attributes);
+    pthread_sigmask(SIG_SETMASK, &before, nullptr);
+    donor_message message{};
+    if (failed != 0 || read(pipes[0], &message, sizeof message) != sizeof message) {
+        host_fatal("cannot start a thread");
+    }
+    close(pipes[0]);
+    close(pipes[1]);
+    return message;
+}
+
 } // namespace
 
 bool fibers_available() noexcept {
@@ -205,37 +253,11 @@ fiber& fiber_at(std::size_t n) {
     if (f.handle != 0) {
         return f;
     }
-    auto* const wanted = reinterpret_cast<void*>(stacks_base + n * (stack_bytes + guard_bytes));
-    void* const memory = mmap(wanted, stack_bytes + guard_bytes, PROT_READ | PROT_WRITE,
-                              MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED_NOREPLACE, -1, 0);
-    if (memory == MAP_FAILED) {
-        host_fatal("cannot reserve a stack");
-    }
+    void* const memory = reserve(stacks_base + n * (stack_bytes + guard_bytes), stack_bytes + guard_bytes);
     mprotect(memory, guard_bytes, PROT_NONE);
     f.stack_low = static_cast<char*>(memory) + guard_bytes;
     f.stack_size = stack_bytes;
-
-    int pipes[2];
-    if (pipe(pipes) != 0) {
-        host_fatal("cannot make a pipe");
-    }
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    pthread_attr_t attributes;
-    pthread_attr_init(&attributes);
-    pthread_attr_setstacksize(&attributes, 64 * 1024);
-    pthread_t handle{};
-    const int failed = host_pthread_create(&handle, &attributes, donate, pipes);
-    pthread_attr_destroy(&attributes);
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
-    donor_message message{};
-    if (failed != 0 || read(pipes[0], &message, sizeof message) != sizeof message) {
-        host_fatal("cannot start a thread");
-    }
-    close(pipes[0]);
-    close(pipes[1]);
+    const donor_message message = start_donor(reserve(donors_base + n * donor_stride, donor_size()));
     f.thread_pointer = message.thread_pointer;
     f.handle = message.handle;
     f.tls = message.tls;
