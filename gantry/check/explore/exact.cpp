@@ -1,19 +1,23 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/explore/exact.hpp>
+#include <gantry/check/graph/graph_text.hpp>
 
 #include <algorithm>
+#include <charconv>
 #include <utility>
 
 namespace gantry::check {
 
 exact_explorer::exact_explorer() {
-    pending_.push_back(std::make_unique<graph>());
+    pending_.push_back({std::make_unique<graph>(), 1});
 }
 
 void exact_explorer::begin() {
-    std::swap(graph_, *pending_.back());
-    pool_.push_back(std::move(pending_.back()));
+    std::swap(graph_, *pending_.back().at);
+    pool_.push_back(std::move(pending_.back().at));
+    share_ = pending_.back().share;
     pending_.pop_back();
+    pending_before_ = pending_.size();
     threads_.clear();
     threads_.resize(std::max<std::size_t>(1, graph_.thread_count()));
     threads_[0].now = state::running;
@@ -22,6 +26,11 @@ void exact_explorer::begin() {
 }
 
 ending exact_explorer::end(bool stopped) {
+    const double each = share_ / static_cast<double>(pending_.size() - pending_before_ + 1);
+    for (std::size_t i = pending_before_; i < pending_.size(); ++i) {
+        pending_[i].share = each;
+    }
+    done_ += each;
     if (stopped || replaying()) {
         return ending::abandoned;
     }
@@ -364,7 +373,7 @@ void exact_explorer::place_and_push(std::unique_ptr<graph> g, event_id write, ev
             continue;
         }
         if (position == last) {
-            pending_.push_back(std::move(g));
+            pending_.push_back({std::move(g), 0});
             return;
         }
         push(*g);
@@ -384,7 +393,59 @@ std::unique_ptr<graph> exact_explorer::spare() {
 void exact_explorer::push(const graph& g) {
     auto copy = spare();
     *copy = g;
-    pending_.push_back(std::move(copy));
+    pending_.push_back({std::move(copy), 0});
+}
+
+std::string exact_explorer::give() {
+    std::string piece = text_of_share(pending_.front().share) + ' ' + text_of(*pending_.front().at);
+    pool_.push_back(std::move(pending_.front().at));
+    pending_.erase(pending_.begin());
+    return piece;
+}
+
+bool exact_explorer::take(std::string_view piece) {
+    const auto space = piece.find(' ');
+    double share = 0;
+    if (space == std::string_view::npos ||
+        std::from_chars(piece.data(), piece.data() + space, share).ptr != piece.data() + space) {
+        return false;
+    }
+    auto g = graph_from(piece.substr(space + 1));
+    if (g) {
+        // What waits longest lies in front.
+        pending_.insert(pending_.begin(), {std::make_unique<graph>(std::move(*g)), share});
+    }
+    return g.has_value();
+}
+
+void exact_explorer::keep_share(std::size_t part, std::size_t parts) {
+    std::vector<unfinished> mine;
+    for (std::size_t i = part; i < pending_.size(); i += parts) {
+        mine.push_back(std::move(pending_[i]));
+    }
+    pending_ = std::move(mine);
+    done_ = 0;
+}
+
+void exact_explorer::share_names(thread_names& names) noexcept {
+    if (names.all().empty()) {
+        names.assign(names_->all());
+    }
+    names_ = &names;
+}
+
+std::size_t exact_explorer::keep_one(std::uint64_t n) {
+    const std::size_t left = pending_.size() - pending_before_;
+    if (left > 0) {
+        std::swap(pending_[pending_before_ + n % left], pending_.back());
+        while (pending_.size() > 1) {
+            pool_.push_back(std::move(pending_.front().at));
+            pending_.erase(pending_.begin());
+        }
+    } else {
+        pending_.clear();
+    }
+    return left;
 }
 
 progress exact_explorer::fence(thread_id t, order o, const void* site) {
@@ -433,17 +494,6 @@ progress exact_explorer::choose(thread_id t, std::uint32_t options, const void* 
     return progress::done;
 }
 
-thread_id exact_explorer::name_child(thread_id parent, std::uint32_t index) {
-    for (const creation& c : creations_) {
-        if (c.parent == parent && c.index == index) {
-            return c.child;
-        }
-    }
-    const auto child = static_cast<thread_id>(creations_.size() + 1);
-    creations_.push_back({parent, index, child});
-    return child;
-}
-
 progress exact_explorer::create(thread_id t, const void* site, thread_id& child) {
     if (const event* e = next_of(t); e != nullptr) {
         if (!expect(e, event_kind::create, 0)) {
@@ -453,13 +503,18 @@ progress exact_explorer::create(thread_id t, const void* site, thread_id& child)
     } else if (!settled_) {
         return progress::wait;
     } else {
-        child = name_child(t, threads_[t].replayed);
+        child = names_->name(t, threads_[t].children);
+        if (child == no_thread) {
+            diverge("the program starts more than 64 threads");
+            return progress::wait;
+        }
         graph_.add_create(t, child, site);
     }
     if (child >= threads_.size()) {
         threads_.resize(child + 1U);
     }
     threads_[child].now = state::running;
+    ++threads_[t].children;
     pass(t);
     return progress::done;
 }

@@ -4,20 +4,25 @@
 // exact_explorer: visits every consistent execution graph of a program once.
 //
 // Use it when the program is small enough to be explored to the end.
-// Do not use it when it is not -> random_explorer.
+// Do not use it when it is not -> bounded_explorer, random_explorer.
 //
 // Threads: one thread. Progress: allocates. Ordering: n/a. Cost: one re-execution of the program for each graph; memory
 // grows with the depth of the search, not with the number of graphs. Failure: see explorer. Lifetime: n/a.
 // Origin: TruSt (Kokologiannakis, Marmanis, Gladstein, Vafeiadis, POPL 2022); read-modify-writes as GenMC does them.
 // Ours: graphs are pushed instead of visited recursively, and a pushed graph is replayed by running the program.
 
+#include <gantry/check/explore/divisible.hpp>
 #include <gantry/check/explore/explorer.hpp>
 
+#include <cstdint>
 #include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
 
 namespace gantry::check {
 
-class exact_explorer final : public explorer {
+class exact_explorer final : public explorer, public divisible {
 public:
     exact_explorer();
 
@@ -36,7 +41,17 @@ public:
     [[nodiscard]] std::span<const std::uint32_t> clock(thread_id t) const noexcept override;
 
     // Graphs that wait to be run.
-    [[nodiscard]] std::size_t backlog() const noexcept { return pending_.size(); }
+    [[nodiscard]] std::size_t backlog() const noexcept override { return pending_.size(); }
+    [[nodiscard]] std::string give() override;
+    [[nodiscard]] bool take(std::string_view piece) override;
+    void drop() noexcept override { pending_.clear(); }
+    void keep_share(std::size_t part, std::size_t parts) override;
+    [[nodiscard]] double share_done() const noexcept override { return done_; }
+    void share_names(thread_names& names) noexcept override;
+
+    // For estimates: of the graphs that the last execution left to be run, keeps the n-th alone, and forgets all others;
+    // `n` counts modulo their number. The answer is how many there were.
+    std::size_t keep_one(std::uint64_t n);
 
 private:
     enum class state : std::uint8_t { absent, running, blocked, spinning, finished };
@@ -46,12 +61,13 @@ private:
         state now = state::absent;
         thread_id joining = no_thread;
         std::uint32_t round = 0; // events of the loop that it spins in
+        std::uint32_t children = 0;
     };
 
-    struct creation {
-        thread_id parent;
-        std::uint32_t index;
-        thread_id child;
+    // A graph to be run, and what part of the whole search it is, if all that is left of a graph is alike.
+    struct unfinished {
+        std::unique_ptr<graph> at;
+        double share = 0;
     };
 
     [[nodiscard]] const event* next_of(thread_id t) const noexcept;
@@ -60,7 +76,6 @@ private:
     [[nodiscard]] bool replaying() const noexcept { return replayed_ < graph_.size(); }
     [[nodiscard]] bool expect(const event* e, event_kind kind, std::uint64_t address);
     void pass(thread_id t);
-    thread_id name_child(thread_id parent, std::uint32_t index);
     accessed replay_access(thread_id t, const operation& op, const target& where, const event& e);
     accessed new_read(thread_id t, const operation& op, const target& where, location_id l);
     accessed finish_rmw(thread_id t, event_id read, const operation& op, const void* site);
@@ -78,8 +93,12 @@ private:
     event_id replayed_ = 0;
     // False from the end of a replay until pick(): who adds the next event must follow from the graph alone.
     bool settled_ = true;
-    std::vector<creation> creations_; // names of threads, the same for the whole exploration
-    std::vector<std::unique_ptr<graph>> pending_;
+    thread_names own_names_;
+    thread_names* names_ = &own_names_; // the same for the whole exploration
+    std::vector<unfinished> pending_;
+    std::size_t pending_before_ = 0; // how many there were when this execution began
+    double share_ = 1;               // of this execution and all that it leaves
+    double done_ = 0;
     std::vector<std::unique_ptr<graph>> pool_;
     std::vector<std::uint8_t> keep_;
     std::vector<event_id> renamed_;

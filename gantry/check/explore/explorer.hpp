@@ -48,6 +48,7 @@ enum class ending : std::uint8_t {
     complete,  // every thread came to its end
     blocked,   // some thread waits for what could still come: not an execution of its own
     deadlock,  // every thread that is left waits, and what each saw was the newest there is
+    repeated,  // came to where an execution has been before; what is new in it has been seen
     abandoned, // stopped from outside
 };
 

@@ -1,86 +1,73 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// random_explorer: walks forward through one execution after the other, throwing dice for who runs, what a read sees
-// and where a write goes; or follows a script.
+// random_explorer: one random execution after the other: dice decide who runs, what a read sees and where a write goes.
 //
 // Use it when a program is too large for all of its executions.
-// Do not use it when it is small -> exact_explorer.
+// Do not use it when it is small -> exact_explorer; when a bug needs few preemptions -> bounded_explorer.
+//
+// Three ways of walking, since no single one finds everything soon:
+//   uniform    each step is anybody's; half of the accesses see the newest, a quarter one write before it, and so on.
+//   pct        threads have priorities by chance, and the highest that can runs; at `depth` - 1 chosen steps the one that
+//              runs falls behind all others, or an access looks far back. A bug that needs `depth` things in an order
+//              comes with probability 1 / (threads * steps^(depth-1)) at least, however deep in the program it lies.
+//   long_tail  a thread runs on for a stretch whose length has no typical size (longer than n with probability 1/n), and
+//              accesses look back as far: the rare executions in which one thread sleeps through much of another's work.
+//
+// The n-th execution follows from the seed and n alone (of pct also from how long executions were before), so that
+// processes can share a search: each takes every `stride`-th.
 //
 // Threads: one thread. Progress: allocates. Ordering: n/a. Cost: one run of the program for each execution.
 // Failure: see explorer. Lifetime: n/a.
-// Origin: random walks over C11 graphs as in C11Tester (Luo, Demsky, ASPLOS 2021), with any coherent place for a write.
+// Origin: priorities: PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010), its change points extended to stale
+// reads as PCTWM does (Gao, Chakraborty, Ozkan, ASPLOS 2023).
 
-#include <gantry/check/explore/explorer.hpp>
+#include <gantry/check/explore/forward.hpp>
+#include <gantry/check/model.hpp>
 
 #include <cstdint>
-#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
 namespace gantry::check {
 
-// One step of an execution that is to be followed: who, and how far its access stays behind the newest write: a read's
-// source, a write's place.
-struct scripted {
-    thread_id thread = 0;
-    std::uint32_t behind = 0;
+struct walk_options {
+    walk way = walk::uniform;
+    unsigned depth = 3; // of pct: how many things must come in an order; 1 or more
+    std::uint64_t seed = 1;
+    std::uint64_t first = 0;  // which execution comes first
+    std::uint64_t stride = 1; // and how far it is from one to the next
 };
 
-// The steps of the execution, given the order in which its threads took them.
-[[nodiscard]] std::vector<scripted> script_of(const graph& g, std::span<const thread_id> turns);
-// A script as a word that can be pasted into a command line, and back; no value when it is not such a word.
-[[nodiscard]] std::string token_of(std::span<const scripted> script);
-[[nodiscard]] std::optional<std::vector<scripted>> parse_token(const std::string& token);
-
-class random_explorer final : public explorer {
+class random_explorer final : public forward_explorer {
 public:
-    explicit random_explorer(std::uint64_t seed) : seed_(seed) {}
-
-    // Follows the script, and where it ends goes on in the most ordinary way.
-    explicit random_explorer(std::vector<scripted> script) : script_(std::move(script)), follows_(true) {}
+    explicit random_explorer(std::uint64_t seed) : random_explorer(walk_options{.seed = seed}) {}
+    explicit random_explorer(const walk_options& options) : options_(options), next_(options.first) {}
 
     void begin() override;
     ending end(bool stopped) override;
-    [[nodiscard]] bool more() const override { return !follows_ || executions_ == 0; }
+    [[nodiscard]] bool more() const override { return true; }
 
-    accessed access(thread_id t, const operation& op, const target& where) override;
-    progress fence(thread_id t, order o, const void* site) override;
-    progress choose(thread_id t, std::uint32_t options, const void* site, std::uint32_t& chosen) override;
-    progress create(thread_id t, const void* site, thread_id& child) override;
-    progress join(thread_id t, thread_id child, const void* site) override;
-    progress finish(thread_id t) override;
-    progress spin(thread_id t, std::uint32_t events) override;
-    thread_id pick() override;
-    [[nodiscard]] std::span<const std::uint32_t> clock(thread_id t) const noexcept override;
+protected:
+    thread_id next_thread(std::span<const thread_id> able) override;
+    std::uint32_t how_far(std::uint32_t most) override;
+    std::uint32_t chosen_of(std::uint32_t options) override;
 
 private:
-    enum class state : std::uint8_t { running, waiting, finished };
-
-    struct thread_progress {
-        state now = state::running;
-        thread_id joining = no_thread;
-        std::uint64_t writes_seen = 0; // waiting: goes on when there are more
-        bool timed = false;            // waiting: not for ever
-        bool fresh_only = false;       // spun on stale values: reads the newest from now on
-    };
-
     [[nodiscard]] std::uint64_t roll();
-    [[nodiscard]] std::uint32_t how_far(std::uint32_t most);
-    [[nodiscard]] bool can_run(thread_id t) const noexcept;
-    void stepped(thread_id t);
-    bool try_source(event_id read, std::uint32_t position);
+    [[nodiscard]] std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>((roll() >> 32U) * n >> 32U); }
+    // n with probability 1/n - 1/(n+1), from 1 on.
+    [[nodiscard]] std::uint32_t long_tailed();
+    [[nodiscard]] thread_id highest(std::span<const thread_id> able);
 
-    std::uint64_t seed_ = 0;
+    walk_options options_;
+    std::uint64_t next_;
     std::uint64_t dice_ = 0;
-    std::uint64_t executions_ = 0;
-    std::uint64_t writes_ = 0;
-    std::vector<thread_progress> threads_;
-    thread_id turn_ = no_thread;
-    std::vector<scripted> script_;
-    std::size_t step_ = 0;
-    bool follows_ = false;
+    std::uint32_t stretch_ = 0; // long_tail: how many steps the last thread still goes on
+    std::size_t longest_ = 16;  // pct: steps of the longest execution so far
+    std::vector<std::uint64_t> priorities_;
+    std::vector<std::size_t> changes_; // pct: steps at which something changes, in falling order
+    bool look_back_ = false;           // pct: the next access that can looks back
 };
 
 } // namespace gantry::check

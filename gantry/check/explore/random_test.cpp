@@ -2,6 +2,7 @@
 // Random walks must show executions of the program and no others, all of them when the program is small; and a token
 // must lead to the execution that it was made from.
 #include <gantry/check/explore/random.hpp>
+#include <gantry/check/explore/script.hpp>
 #include <gantry/check/explore/test_programs.hpp>
 
 #include <gtest/gtest.h>
@@ -77,7 +78,7 @@ TEST(random_explorer, a_token_leads_to_its_execution) {
         const std::string token = token_of(script_of(walk.current(), turns_of(walk.current())));
         const auto script = parse_token(token);
         ASSERT_TRUE(script.has_value()) << token;
-        random_explorer again(*script);
+        script_explorer again(*script);
         ASSERT_TRUE(again.more());
         ASSERT_EQ(run_once(again, p), ending::complete) << again.diverged();
         EXPECT_FALSE(again.more());

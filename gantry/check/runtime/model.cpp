@@ -1,18 +1,31 @@
 // SPDX-License-Identifier: MIT
+#include <gantry/check/explore/bounded.hpp>
+#include <gantry/check/explore/checkpoint.hpp>
 #include <gantry/check/explore/exact.hpp>
 #include <gantry/check/explore/random.hpp>
+#include <gantry/check/explore/script.hpp>
 #include <gantry/check/model.hpp>
 #include <gantry/check/report/detail/text.hpp>
+#include <gantry/check/runtime/detail/checkpoint_file.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/progress.hpp>
+#include <gantry/check/runtime/detail/search.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
 #include <gantry/check/runtime/detail/signals.hpp>
+#include <gantry/check/runtime/detail/workers.hpp>
+
+#include <sys/mman.h>
 
 #include <algorithm>
-#include <chrono>
-#include <cstdio>
+#include <array>
+#include <bit>
 #include <map>
 #include <memory>
+#include <optional>
+#include <random>
 #include <set>
+#include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -23,10 +36,6 @@ namespace gantry::check {
 namespace {
 
 registered_model* first_model = nullptr;
-
-double now() {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 } // namespace
 
@@ -72,34 +81,22 @@ const char* name_of(fault f) noexcept {
 
 namespace {
 
-// What the sites of a program are used for.
-struct use {
-    const void* site;
-    event_kind kind;
-    order o;
+using runtime::limits;
+using runtime::now;
+using runtime::session;
+using runtime::subject;
+using runtime::tally;
+using runtime::use;
 
-    friend auto operator<=>(const use&, const use&) = default;
-};
-
-void collect(const graph& g, std::set<use>& uses) {
-    for (event_id id = 0; id < g.size(); ++id) {
-        const event& e = g.at(id);
-        const bool access = e.kind == event_kind::read || e.kind == event_kind::write || e.kind == event_kind::fence;
-        // Library calls are locations with a tag: their orders are not the program's.
-        const bool own = e.location == no_location || g.location_at(e.location).address >> 56U == 0;
-        if (access && own && e.site != nullptr && e.memory_order != order::relaxed) {
-            uses.insert({e.site, e.kind, e.memory_order});
-        }
-    }
-}
+// A search that is over by then is not worth a process.
+constexpr double alone_seconds = 0.05;
 
 // Runs the most ordinary execution twice. The answer says where the second differed from the first; empty: nowhere.
-std::string difference(const model_options& options, void (*body)(void*), void* context) {
+std::string difference(session& s, const subject& what) {
     graph graphs[2];
     for (graph& g : graphs) {
-        random_explorer ordinary(std::vector<scripted>{});
-        runtime::session s(options, ordinary);
-        static_cast<void>(s.run(body, context));
+        script_explorer ordinary({});
+        static_cast<void>(s.run(ordinary, what.body, what.context));
         g = ordinary.current();
     }
     const event_id both = std::min(graphs[0].size(), graphs[1].size());
@@ -117,103 +114,355 @@ std::string difference(const model_options& options, void (*body)(void*), void* 
     return graphs[0].size() == graphs[1].size() ? "" : "one execution was longer than the other";
 }
 
-model_result explore(const model_options& options, void (*body)(void*), void* context,
-                     const runtime::mutation& mutation, std::set<use>* uses) {
+std::string bounds_of(const model_options& options) {
+    std::string text = options.mode == search::bounded
+                           ? "preemptions " + std::to_string(options.preemptions_max) + ", stale accesses " +
+                                 std::to_string(options.stale_max) + ", "
+                           : "";
+    text += "waits that end for no reason " + std::to_string(options.spurious_max);
+    text += ", weak exchanges that fail for no reason " + std::to_string(options.weak_failures_max);
+    text += ", steps " + std::to_string(session::steps_max_of(options));
+    return text;
+}
+
+// The picture of a failure, drawn from a replay; a race is replayed once more to see the stack of its earlier side.
+void report_on(const model_options& options, const subject& what, tally& t) {
+    const auto script = parse_token(t.token);
+    if (t.token.empty() || !script) {
+        return;
+    }
+    session s(options);
+    s.mutate(what.mutated);
+    script_explorer again(*script);
+    tally repeated;
+    run_one(s, again, what, options, repeated);
+    if (repeated.found != t.found) {
+        t.report += "\n(its replay came to something else: " + std::string(name_of(repeated.found)) + ")";
+        return;
+    }
+    t.report = repeated.report;
+    const std::string picture = trace_of(again.current(), s.remarks());
+    if (s.earlier()) {
+        session second(options);
+        second.mutate(what.mutated);
+        second.watch(*s.earlier());
+        script_explorer once_more(*script);
+        static_cast<void>(second.run(once_more, what.body, what.context));
+        t.report += second.watched_stack();
+    }
+    t.report += "\nexecution:\n" + picture;
+}
+
+// Memory for the states that a bounded search has visited, shared with its workers.
+class state_memory {
+public:
+    explicit state_memory(std::uint64_t bytes) {
+        slots_ = std::bit_floor(std::max<std::uint64_t>(bytes, 4096) / sizeof(std::uint64_t));
+        memory_ = mmap(nullptr, slots_ * sizeof(std::uint64_t), PROT_READ | PROT_WRITE,
+                       MAP_SHARED | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory_ == MAP_FAILED) {
+            runtime::host_fatal("cannot map memory for the states of a bounded search");
+        }
+    }
+    state_memory(const state_memory&) = delete;
+    state_memory& operator=(const state_memory&) = delete;
+    ~state_memory() { munmap(memory_, slots_ * sizeof(std::uint64_t)); }
+
+    [[nodiscard]] seen_table table() const {
+        return seen_table({static_cast<std::atomic<std::uint64_t>*>(memory_), slots_});
+    }
+
+private:
+    void* memory_;
+    std::size_t slots_;
+};
+
+// A search from its start, or from a checkpoint, to its end.
+class run {
+public:
+    run(const model_options& options, const subject& what)
+        : options_(options), what_(what), start_(now()), until_(options, start_), session_(options) {
+        session_.mutate(what.mutated);
+    }
+
+    void search(model_result& result, std::set<use>* uses) {
+        if (options_.mode == search::bounded) {
+            states_.emplace(options_.states_bytes_max);
+            strategy_ = std::make_unique<bounded_explorer>(bounds{options_.preemptions_max, options_.stale_max},
+                                                           states_->table());
+        } else if (options_.mode == search::random) {
+            strategy_ = random(0, 1);
+        } else {
+            strategy_ = std::make_unique<exact_explorer>();
+        }
+        if (std::string wrong = resume(); !wrong.empty()) {
+            result.found = fault::unsupported;
+            result.report = std::move(wrong);
+            return;
+        }
+        if (const std::string different = difference(session_, what_); !different.empty()) {
+            counted_.found = fault::nondeterminism;
+            counted_.report = "the program does not repeat itself: " + different;
+        } else {
+            alone();
+            if (goes_on()) {
+                in_workers(result);
+            }
+        }
+        progress_.reset();
+        if (counted_.found != fault::none) {
+            report_on(options_, what_, counted_);
+        }
+        result.found = counted_.found;
+        result.report = counted_.report;
+        result.token = counted_.token;
+        result.executions = counted_.executions;
+        result.graphs = counted_.graphs;
+        result.blocked = counted_.blocked;
+        result.repeated = counted_.repeated;
+        result.outcomes = std::move(counted_.outcomes);
+        result.finished = result.ok() && (result.finished || !strategy_->more());
+        result.exhaustive = result.finished && options_.mode == search::exact;
+        result.interrupted = until_.interrupted();
+        result.seconds = before_seconds_ + now() - start_;
+        if (uses != nullptr) {
+            *uses = std::move(counted_.uses);
+        }
+    }
+
+private:
+    [[nodiscard]] std::unique_ptr<explorer> random(std::uint64_t first, std::uint64_t stride) const {
+        return std::make_unique<random_explorer>(
+            walk_options{options_.way, options_.depth, options_.seed, first, stride});
+    }
+
+    [[nodiscard]] bool goes_on() const {
+        return counted_.found == fault::none && strategy_->more() && counted_.executions < options_.executions_max &&
+               !until_.met();
+    }
+
+    // Most searches are over before another process would be there.
+    void alone() {
+        const unsigned workers = workers_wanted();
+        while (goes_on()) {
+            if ((workers > 1 || !options_.checkpoint.empty()) && until_.elapsed() > alone_seconds) {
+                break;
+            }
+            run_one(session_, *strategy_, what_, options_, counted_);
+            if (options_.progress && counted_.executions % 256 == 0) {
+                show(counted_, share());
+            }
+        }
+        if (const auto* const bounded = dynamic_cast<const bounded_explorer*>(strategy_.get())) {
+            counted_.met_a_bound = bounded->met_a_bound();
+        }
+    }
+
+    [[nodiscard]] unsigned workers_wanted() const {
+        return options_.workers != 0 ? options_.workers : std::max(1U, std::thread::hardware_concurrency());
+    }
+
+    void in_workers(model_result& result) {
+        runtime::workers_job job;
+        job.workers = result.workers = workers_wanted();
+        const std::uint64_t done = counted_.executions;
+        job.make = [this, done](unsigned worker, unsigned workers) {
+            return random(done + worker, workers);
+        };
+        if (options_.progress) {
+            job.progress = [this](const tally& so_far, double share) {
+                show(so_far, share);
+            };
+        }
+        if (!options_.checkpoint.empty()) {
+            job.save_seconds = options_.checkpoint_seconds;
+            job.save = [this](const tally& so_far, const std::vector<std::string>& left,
+                              std::span<const thread_names::creation> names) {
+                save(so_far, left, names);
+            };
+        }
+        result.finished = run_in_workers(job, session_, *strategy_, what_, options_, until_, counted_);
+        if (!save_error_.empty() && counted_.found == fault::none) {
+            counted_.found = fault::unsupported;
+            counted_.report = "the checkpoint could not be written: " + save_error_;
+        }
+    }
+
+    [[nodiscard]] double share() const {
+        const auto* const divided = dynamic_cast<const divisible*>(strategy_.get());
+        return divided != nullptr ? divided->share_done() : 0;
+    }
+
+    void show(const tally& so_far, double share) {
+        if (!progress_) {
+            progress_.emplace(options_.name);
+        }
+        progress_->show(so_far, share, until_.elapsed());
+    }
+
+    // Empty, or what is wrong.
+    [[nodiscard]] std::string resume() {
+        if (options_.mode != search::exact && !(options_.checkpoint.empty() && options_.resume.empty())) {
+            return "a checkpoint is for the exact search";
+        }
+        if (options_.resume.empty()) {
+            return "";
+        }
+        auto loaded = runtime::read_checkpoint(options_.resume, identity());
+        if (!loaded) {
+            return loaded.error();
+        }
+        auto& exact = dynamic_cast<exact_explorer&>(*strategy_);
+        names_.emplace();
+        names_->assign(loaded->names);
+        exact.share_names(*names_);
+        exact.drop();
+        for (const std::string& piece : loaded->pieces) {
+            if (!exact.take(piece)) {
+                return options_.resume + ": not a checkpoint: a piece of it is no execution";
+            }
+        }
+        counted_.executions = loaded->executions;
+        counted_.graphs = loaded->graphs;
+        counted_.blocked = loaded->blocked;
+        counted_.outcomes = std::move(loaded->outcomes);
+        before_seconds_ = loaded->seconds;
+        return "";
+    }
+
+    void save(const tally& so_far, const std::vector<std::string>& left,
+              std::span<const thread_names::creation> names) {
+        checkpoint c = identity();
+        c.executions = so_far.executions;
+        c.graphs = so_far.graphs;
+        c.blocked = so_far.blocked;
+        c.outcomes = so_far.outcomes;
+        c.seconds = before_seconds_ + now() - start_;
+        c.names.assign(names.begin(), names.end());
+        c.pieces = left;
+        save_error_ = runtime::write_checkpoint(options_.checkpoint, c);
+    }
+
+    [[nodiscard]] checkpoint identity() const {
+        checkpoint c;
+        c.model = options_.name;
+        c.bounds = bounds_of(options_);
+        runtime::name_program(c);
+        return c;
+    }
+
+    const model_options& options_;
+    const subject& what_;
+    double start_;
+    double before_seconds_ = 0; // of the runs that a checkpoint comes from
+    limits until_;
+    const runtime::signals_caught signals_;
+    session session_;
+    std::optional<state_memory> states_;
+    std::optional<thread_names> names_;
+    std::unique_ptr<explorer> strategy_;
+    std::optional<runtime::progress_line> progress_;
+    tally counted_;
+    std::string save_error_;
+};
+
+// A token's execution.
+void replay(const model_options& options, const subject& what, model_result& result) {
+    const double start = now();
+    auto script = parse_token(options.replay);
+    if (!script) {
+        result.found = fault::unsupported;
+        result.report = "not a replay token: " + options.replay;
+        return;
+    }
+    const runtime::signals_caught signals;
+    session s(options);
+    s.mutate(what.mutated);
+    script_explorer strategy(std::move(*script));
+    tally counted;
+    run_one(s, strategy, what, options, counted);
+    report_on(options, what, counted);
+    result.found = counted.found;
+    result.report = counted.report;
+    result.token = counted.token;
+    result.executions = counted.executions;
+    result.graphs = counted.graphs;
+    result.blocked = counted.blocked;
+    result.outcomes = std::move(counted.outcomes);
+    result.seconds = now() - start;
+}
+
+model_result explore(const model_options& options, const subject& what, std::set<use>* uses) {
     model_result result;
+    result.bounds = bounds_of(options);
     if (!runtime::fibers_available() || runtime::active != nullptr) {
         result.found = fault::unsupported;
         result.report = "models cannot be run here";
-        return result;
-    }
-    const double start = now();
-    std::unique_ptr<explorer> chosen;
-    if (!options.replay.empty()) {
-        auto script = parse_token(options.replay);
-        if (!script) {
-            result.found = fault::unsupported;
-            result.report = "not a replay token: " + options.replay;
-            return result;
-        }
-        chosen = std::make_unique<random_explorer>(std::move(*script));
-    } else if (options.mode == search::random) {
-        chosen = std::make_unique<random_explorer>(options.seed);
+    } else if (!options.replay.empty()) {
+        replay(options, what, result);
     } else {
-        chosen = std::make_unique<exact_explorer>();
+        run(options, what).search(result, uses);
     }
-    // The exact search replays what it did and so notices by itself.
-    const runtime::signals_caught signals;
-    if (options.mode == search::random && options.replay.empty()) {
-        if (const std::string different = difference(options, body, context); !different.empty()) {
-            result.found = fault::nondeterminism;
-            result.report = "the program does not repeat itself: " + different;
-            return result;
-        }
-    }
-    explorer& strategy = *chosen;
-    runtime::session s(options, strategy);
-    s.mutate(mutation);
-    std::uint64_t executions = 0;
-    while (strategy.more() && executions < options.executions_max) {
-        if (options.seconds_max > 0 && now() - start > options.seconds_max) {
-            break;
-        }
-        ++executions;
-        const ending end = s.run(body, context);
-        if (!strategy.diverged().empty()) {
-            result.found = fault::nondeterminism;
-            result.report = "the program does not repeat itself: " + strategy.diverged();
-            break;
-        }
-        if (s.found() == fault::none) {
-            if (uses != nullptr) {
-                collect(strategy.current(), *uses);
-            }
-            if (end == ending::complete) {
-                ++result.graphs;
-                if (s.has_noted()) {
-                    ++result.outcomes[s.noted()];
-                }
-                if (options.leaks) {
-                    s.check_leaks();
-                }
-            } else if (end == ending::deadlock) {
-                s.report_deadlock();
-            } else {
-                ++result.blocked;
-            }
-        }
-        if (s.found() != fault::none) {
-            result.found = s.found();
-            auto script = script_of(strategy.current(), s.turns());
-            result.token = token_of(script);
-            result.report = s.report();
-            if (s.earlier()) {
-                random_explorer again(std::move(script));
-                runtime::session second(options, again);
-                second.mutate(mutation);
-                second.watch(*s.earlier());
-                static_cast<void>(second.run(body, context));
-                result.report += second.watched_stack();
-            }
-            result.report += "\nexecution:\n" + trace_of(strategy.current(), s.remarks());
-            break;
-        }
-    }
-    result.exhaustive = result.ok() && options.mode == search::exact && !strategy.more();
-    result.seconds = now() - start;
     return result;
 }
 
 } // namespace
 
 model_result model(const model_options& options, void (*body)(void*), void* context) {
-    return explore(options, body, context, {}, nullptr);
+    return explore(options, {body, context}, nullptr);
+}
+
+size_estimate estimate(const model_options& options, void (*body)(void*), void* context, double seconds_max) {
+    size_estimate guess;
+    const subject what{body, context};
+    if (!runtime::fibers_available() || runtime::active != nullptr) {
+        guess.result.found = fault::unsupported;
+        guess.result.report = "models cannot be run here";
+        return guess;
+    }
+    const double start = now();
+    const runtime::signals_caught signals;
+    session s(options);
+    tally counted;
+    constexpr std::size_t parts = 10;
+    double sums[parts] = {};
+    std::mt19937_64 dice(options.seed);
+    while (counted.found == fault::none && (guess.descents < 10 * parts || now() - start < seconds_max) &&
+           now() - start < 10 * seconds_max) {
+        exact_explorer strategy;
+        double ways = 1;
+        double executions = 0;
+        while (counted.found == fault::none && strategy.more()) {
+            run_one(s, strategy, what, options, counted);
+            executions += ways;
+            ways *= static_cast<double>(strategy.keep_one(dice()));
+        }
+        sums[guess.descents++ % parts] += executions;
+    }
+    const double seconds = now() - start;
+    std::array<double, parts> means{};
+    for (std::size_t i = 0; i < parts; ++i) {
+        const auto descents = static_cast<double>((guess.descents + parts - 1 - i) / parts);
+        means[i] = descents > 0 ? sums[i] / descents : 0;
+        guess.executions += sums[i] / static_cast<double>(guess.descents);
+    }
+    std::ranges::sort(means);
+    guess.low = means[1];
+    guess.high = means[parts - 2];
+    guess.seconds = seconds / static_cast<double>(counted.executions) * guess.executions;
+    if (counted.found != fault::none) {
+        report_on(options, what, counted);
+    }
+    guess.result.found = counted.found;
+    guess.result.report = counted.report;
+    guess.result.token = counted.token;
+    return guess;
 }
 
 std::vector<weakening> weaken(const model_options& options, void (*body)(void*), void* context) {
     std::set<use> uses;
     std::vector<weakening> all;
-    if (!explore(options, body, context, {}, &uses).ok()) {
+    if (!explore(options, {body, context, {}, true}, &uses).ok()) {
         return all;
     }
     // Both halves of a read-modify-write have its order; a fence and a read-modify-write can go two ways from acq_rel.
@@ -240,7 +489,7 @@ std::vector<weakening> weaken(const model_options& options, void (*body)(void*),
         }
         for (const order to : weaker) {
             const model_result r =
-                explore(options, body, context, {{found.sites.begin(), found.sites.end()}, from, to}, nullptr);
+                explore(options, {body, context, {{found.sites.begin(), found.sites.end()}, from, to}}, nullptr);
             all.push_back({place, name_of(from), name_of(to), r.found, r.exhaustive});
         }
     }

@@ -3,9 +3,16 @@
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
+#include <sys/personality.h>
+
+#include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
+#include <csignal>
 #include <cstdio>
+#include <cstring>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -13,21 +20,136 @@ namespace gantry::check {
 
 namespace {
 
+struct request {
+    model_options options;
+    std::vector<std::string> wanted;
+    bool list = false;
+    bool json = false;
+    bool weaken = false;
+    bool estimate = false;
+};
+
+std::atomic<bool> stop_wanted{false};
+
+void want_stop(int number) {
+    stop_wanted.store(true, std::memory_order_relaxed); // relaxed: stale-ok
+    std::signal(number, SIG_DFL);                       // a second one ends the program at once
+}
+
 void run_body(void* body) {
     reinterpret_cast<void (*)()>(body)();
 }
 
+void* context_of(const registered_model& m) {
+    return reinterpret_cast<void*>(m.body);
+}
+
+// The exit code, if the program is to end now.
+std::optional<int> parse(int argc, char** argv, request& r) {
+    CLI::App app("Runs the models of this program: every execution that the C++ memory model allows, or random ones.");
+    app.footer("Exit status: 0 nothing was found, 1 something was, 2 wrong usage, 130 interrupted.");
+    model_options& options = r.options;
+    bool random = false;
+    bool bounded = false;
+    bool long_tail = false;
+    unsigned pct = 0;
+    std::uint64_t states_mib = options.states_bytes_max >> 20U;
+    app.add_option("models", r.wanted, "Names of models to run; none: all");
+    app.add_flag("--list", r.list, "Print the names and stop");
+    app.add_flag("--json", r.json, "Print an object a line");
+    app.add_option("--replay", options.replay, "Run the execution that a report's token names");
+
+    const std::string how = "How to search (ordinarily: every execution, once)";
+    app.add_flag("--bounded", bounded, "Every execution within --preemptions and --stale")->group(how);
+    const auto* const preemptions =
+        app.add_option("--preemptions", options.preemptions_max,
+                       "Most preemptions in an execution (ordinarily 2); implies --bounded")
+            ->group(how);
+    const auto* const stale = app.add_option("--stale", options.stale_max,
+                                             "Most accesses in an execution that do not see, or are not put, the newest "
+                                             "(ordinarily 2); implies --bounded")
+                                  ->group(how);
+    app.add_option("--states-mib", states_mib, "Memory of --bounded for what was visited (ordinarily 64)")
+        ->check(CLI::Range(1, 1 << 20))
+        ->group(how);
+    app.add_flag("--random", random, "Random executions")->group(how);
+    app.add_option("--pct", pct, "Random by priorities, for bugs that need so many things in an order")
+        ->check(CLI::Range(1, 100))
+        ->group(how);
+    app.add_flag("--long-tail", long_tail, "Random with stretches and distances of any length")->group(how);
+    app.add_option("--seed", options.seed, "Where random searches start")->group(how);
+    app.add_option("--workers", options.workers, "Processes for a search that takes long; 0: one for each CPU")
+        ->check(CLI::Range(0, 64))
+        ->group(how);
+
+    const std::string far = "How far";
+    app.add_option("--executions", options.executions_max, "Stop after so many executions (random: 10,000)")->group(far);
+    app.add_option("--seconds", options.seconds_max, "Stop after so many seconds, for each model")
+        ->check(CLI::NonNegativeNumber)
+        ->group(far);
+    app.add_option("--steps", options.steps_max, "An execution with more steps than this never ends")->group(far);
+    app.add_option("--spurious", options.spurious_max, "Waits that may end for no reason, for each thread (1)")
+        ->group(far);
+    app.add_option("--weak-failures", options.weak_failures_max,
+                   "Weak compare-exchanges that may fail for no reason, for each thread (0; g++ only)")
+        ->group(far);
+    app.add_option("--checkpoint", options.checkpoint,
+                   "Write what is left to this file each minute, and when a limit or Ctrl-C ends the search")
+        ->group(far);
+    app.add_option("--resume", options.resume, "Go on from such a file")->group(far);
+
+    const std::string other = "Other questions";
+    app.add_flag("--estimate", r.estimate, "Guess how many executions there are, and how long they take")->group(other);
+    app.add_flag("--weaken", r.weaken, "Weaken each order by a step and tell which of them no model notices")
+        ->group(other);
+    try {
+        app.parse(argc, argv);
+        if (static_cast<int>(random || pct > 0 || long_tail) +
+                static_cast<int>(bounded || preemptions->count() + stale->count() > 0) >
+            1) {
+            throw CLI::ValidationError("--bounded and --random", "a search is one or the other");
+        }
+        if (pct > 0 && long_tail) {
+            throw CLI::ValidationError("--pct and --long-tail", "a search is one or the other");
+        }
+    } catch (const CLI::ParseError& e) {
+        const int code = app.exit(e);
+        return code == 0 ? 0 : 2;
+    }
+    if (random || pct > 0 || long_tail) {
+        options.mode = search::random;
+        options.way = pct > 0 ? walk::pct : long_tail ? walk::long_tail : walk::uniform;
+        options.depth = pct;
+        if (options.executions_max == UINT64_MAX && options.seconds_max == 0) {
+            options.executions_max = 10'000;
+        }
+    } else if (bounded || preemptions->count() + stale->count() > 0) {
+        options.mode = search::bounded;
+    }
+    options.states_bytes_max = states_mib << 20U;
+    return std::nullopt;
+}
+
+// A checkpoint holds addresses, so the program must lie where it lay: runs it anew without address randomisation.
+void fix_addresses(char** argv) {
+    const int now = personality(0xFFFF'FFFFU);
+    if (now != -1 && (now & ADDR_NO_RANDOMIZE) == 0 &&
+        personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) != -1) {
+        execv("/proc/self/exe", argv);
+    }
+}
+
 // Whether an order of this model is too strong for it, or the model fails as it is.
-bool weaken_one(const model_options& options, const registered_model& m, bool json) {
-    const model_result as_it_is = model(options, run_body, reinterpret_cast<void*>(m.body));
+bool weaken_one(const request& wanted, const registered_model& m) {
+    const model_result as_it_is = model(wanted.options, run_body, context_of(m));
     if (!as_it_is.ok()) {
         std::printf("FAILED %s, as it is\n%s\n", m.name, as_it_is.report.c_str());
         return true;
     }
     bool too_strong = false;
-    for (const weakening& w : weaken(options, run_body, reinterpret_cast<void*>(m.body))) {
+    for (const weakening& w : weaken(wanted.options, run_body, context_of(m))) {
         too_strong = too_strong || w.noticed == fault::none;
-        if (json) {
+        if (wanted.json) {
             std::printf("%s\n", nlohmann::json{{"model", m.name},
                                                {"place", w.place},
                                                {"from", w.from},
@@ -45,90 +167,133 @@ bool weaken_one(const model_options& options, const registered_model& m, bool js
     return too_strong;
 }
 
+bool estimate_one(const request& wanted, const registered_model& m) {
+    const size_estimate guess = estimate(wanted.options, run_body, context_of(m));
+    if (!guess.result.ok()) {
+        std::printf("FAILED %s, on the way\n%s\n", m.name, guess.result.report.c_str());
+        return true;
+    }
+    if (wanted.json) {
+        std::printf("%s\n", nlohmann::json{{"model", m.name},
+                                           {"executions", guess.executions},
+                                           {"low", guess.low},
+                                           {"high", guess.high},
+                                           {"seconds", guess.seconds},
+                                           {"descents", guess.descents}}
+                                .dump()
+                                .c_str());
+    } else {
+        std::printf("guess  %s: about %.3g executions (%.3g to %.3g, from %llu descents), %.2g s in one process\n", m.name,
+                    guess.executions, guess.low, guess.high, static_cast<unsigned long long>(guess.descents),
+                    guess.seconds);
+    }
+    return false;
+}
+
+// What a search of this kind has gone through, and whether it is all.
+std::string extent_of(const model_options& options, const model_result& r) {
+    std::string text = r.exhaustive ? ", exhaustive" : "";
+    if (!r.ok()) {
+        return text;
+    }
+    if (options.mode == search::bounded) {
+        text = ", " + std::to_string(r.repeated) + " repeated" + (r.finished ? ", all within the bounds" : "");
+    }
+    if (r.interrupted) {
+        text += ", interrupted";
+    } else if (!r.finished && options.mode != search::random && options.replay.empty()) {
+        text += ", stopped at a limit";
+    }
+    return text;
+}
+
+bool run_model(const request& wanted, const registered_model& m, const char* program) {
+    const model_options& options = wanted.options;
+    const model_result r = model(options, run_body, context_of(m));
+    if (wanted.json) {
+        std::printf("%s\n", nlohmann::json{{"model", m.name},
+                                           {"found", name_of(r.found)},
+                                           {"executions", r.executions},
+                                           {"graphs", r.graphs},
+                                           {"blocked", r.blocked},
+                                           {"repeated", r.repeated},
+                                           {"finished", r.finished},
+                                           {"exhaustive", r.exhaustive},
+                                           {"interrupted", r.interrupted},
+                                           {"bounds", r.bounds},
+                                           {"workers", r.workers},
+                                           {"seconds", r.seconds},
+                                           {"token", r.token},
+                                           {"report", r.report}}
+                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                                .c_str());
+        return !r.ok();
+    }
+    std::printf("%s %s: %llu %s, %llu blocked, %.0f/s%s\n", r.ok() ? "ok    " : "FAILED", m.name,
+                static_cast<unsigned long long>(r.graphs), options.mode == search::random ? "executions" : "graphs",
+                static_cast<unsigned long long>(r.blocked),
+                static_cast<double>(r.executions) / std::max(r.seconds, 1e-9), extent_of(options, r).c_str());
+    if (!r.ok()) {
+        std::printf("%s\n", r.report.c_str());
+        if (!r.token.empty()) {
+            std::printf("replay: %s %s --replay %s\n", program, m.name, r.token.c_str());
+        }
+    }
+    return !r.ok();
+}
+
 } // namespace
 
 #pragma GCC visibility push(default)
 
 int model_main(int argc, char** argv) {
-    CLI::App app("Runs the models of this program: every execution that the C++ memory model allows, or random ones.");
-    model_options options;
-    std::vector<std::string> wanted;
-    bool list = false;
-    bool json = false;
-    bool random = false;
-    bool weaken_orders = false;
-    app.add_option("models", wanted, "Names of models to run; none: all");
-    app.add_flag("--list", list, "Print the names and stop");
-    app.add_flag("--json", json, "Print an object a line");
-    app.add_flag("--random", random, "Random executions instead of all of them");
-    app.add_flag("--weaken", weaken_orders, "Weaken each order by a step and tell which of them no model notices");
-    app.add_option("--executions", options.executions_max, "Stop after so many executions");
-    app.add_option("--seconds", options.seconds_max, "Stop after so many seconds");
-    app.add_option("--seed", options.seed, "Seed of --random");
-    app.add_option("--steps", options.steps_max, "An execution with more steps than this never ends");
-    app.add_option("--spurious", options.spurious_max, "Waits that may end for no reason, for each thread");
-    app.add_option("--weak-failures", options.weak_failures_max,
-                   "Weak compare-exchanges that may fail for no reason, for each thread (g++ only)");
-    app.add_option("--replay", options.replay, "Run the execution that a report's token names");
-    CLI11_PARSE(app, argc, argv);
-    if (random) {
-        options.mode = search::random;
-        if (options.executions_max == UINT64_MAX && options.seconds_max == 0) {
-            options.executions_max = 10'000;
-        }
+    request wanted;
+    if (const auto code = parse(argc, argv, wanted)) {
+        return *code;
     }
-
     std::vector<registered_model*> models;
     for (registered_model* m = registered_models(); m != nullptr; m = m->next) {
         models.push_back(m);
     }
     std::ranges::reverse(models);
-    bool failed = false;
-    for (const std::string& name : wanted) {
+    for (const std::string& name : wanted.wanted) {
         if (std::ranges::none_of(models, [&](const registered_model* m) { return name == m->name; })) {
             std::fprintf(stderr, "%s: no model is called %s; --list names them\n", argv[0], name.c_str());
             return 2;
         }
     }
-    for (registered_model* const m : models) {
-        if (!wanted.empty() && std::ranges::find(wanted, m->name) == wanted.end()) {
-            continue;
+    if (!wanted.wanted.empty()) {
+        std::erase_if(models, [&](const registered_model* m) {
+            return std::ranges::find(wanted.wanted, m->name) == wanted.wanted.end();
+        });
+    }
+    if (!(wanted.options.checkpoint.empty() && wanted.options.resume.empty())) {
+        if (models.size() != 1) {
+            std::fprintf(stderr, "%s: a checkpoint belongs to one model; name it\n", argv[0]);
+            return 2;
         }
-        if (list) {
+        fix_addresses(argv);
+    }
+    wanted.options.progress = isatty(STDERR_FILENO) != 0;
+    wanted.options.stop = &stop_wanted;
+    std::signal(SIGINT, want_stop);
+    std::signal(SIGTERM, want_stop);
+    bool failed = false;
+    for (const registered_model* const m : models) {
+        wanted.options.name = m->name;
+        if (wanted.list) {
             std::printf("%s\n", m->name);
-            continue;
-        }
-        if (weaken_orders) {
-            failed = weaken_one(options, *m, json) || failed;
-            continue;
-        }
-        const model_result r = model(options, run_body, reinterpret_cast<void*>(m->body));
-        failed = failed || !r.ok();
-        if (json) {
-            std::printf("%s\n", nlohmann::json{{"model", m->name},
-                                               {"found", name_of(r.found)},
-                                               {"graphs", r.graphs},
-                                               {"blocked", r.blocked},
-                                               {"exhaustive", r.exhaustive},
-                                               {"seconds", r.seconds},
-                                               {"token", r.token},
-                                               {"report", r.report}}
-                                    .dump()
-                                    .c_str());
+        } else if (wanted.weaken) {
+            failed = weaken_one(wanted, *m) || failed;
+        } else if (wanted.estimate) {
+            failed = estimate_one(wanted, *m) || failed;
         } else {
-            std::printf("%s %s: %llu %s, %llu blocked, %.0f/s%s\n", r.ok() ? "ok    " : "FAILED", m->name,
-                        static_cast<unsigned long long>(r.graphs), random ? "executions" : "graphs",
-                        static_cast<unsigned long long>(r.blocked),
-                        static_cast<double>(r.graphs + r.blocked) / std::max(r.seconds, 1e-9),
-                        r.exhaustive ? ", exhaustive" : "");
-            if (!r.ok()) {
-                std::printf("%s\n", r.report.c_str());
-                if (!r.token.empty()) {
-                    std::printf("replay: %s %s --replay %s\n", argv[0], m->name, r.token.c_str());
-                }
-            }
+            failed = run_model(wanted, *m, argv[0]) || failed;
         }
         std::fflush(stdout);
+        if (stop_wanted.load(std::memory_order_relaxed)) { // relaxed: stale-ok
+            return 130;
+        }
     }
     return failed ? 1 : 0;
 }

@@ -82,10 +82,8 @@ std::string stack_of(const modelled_thread& t) {
 
 } // namespace
 
-session::session(const model_options& options, explorer& strategy)
-    : options_(options), strategy_(strategy), steps_max_(options.steps_max != 0          ? options.steps_max
-                                                         : options.mode == search::exact ? 2'000
-                                                                                         : 100'000) {
+session::session(const model_options& options)
+    : options_(options), steps_max_(steps_max_of(options)) {
     static_cast<void>(
         fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
@@ -101,7 +99,11 @@ void session::restore_globals() {
     }
 }
 
-ending session::run(void (*body)(void*), void* context) {
+ending session::run(explorer& strategy, void (*body)(void*), void* context) {
+    strategy_ = &strategy;
+    found_ = fault::none;
+    report_.clear();
+    earlier_.reset();
     static_cast<void>(context);
     body_ = body;
     stopped_ = false;
@@ -127,7 +129,7 @@ ending session::run(void (*body)(void*), void* context) {
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
     }
-    strategy_.begin();
+    strategy_->begin();
     modelled_thread& first = *threads_[0];
     first.on = &fiber_at(0);
     first.argument = context;
@@ -137,12 +139,12 @@ ending session::run(void (*body)(void*), void* context) {
     fiber_adopt(host_);
     fiber_reset(*first.on, enter, &first);
     active = this;
-    if (const thread_id next = strategy_.pick(); next != no_thread) {
+    if (const thread_id next = strategy_->pick(); next != no_thread) {
         fiber_switch(host_, *threads_[next]->on);
     }
     active = nullptr;
     running = nullptr;
-    return strategy_.end(stopped_);
+    return strategy_->end(stopped_);
 }
 
 void session::enter(void* thread) {
@@ -179,7 +181,7 @@ void session::exit_thread(modelled_thread& t) {
     if (!t.held.empty()) {
         fail(fault::lock_misuse, "a thread ended while it held a mutex");
     }
-    while (strategy_.finish(t.id) == progress::wait) {
+    while (strategy_->finish(t.id) == progress::wait) {
         switch_away(t);
     }
     turns_.push_back(t.id);
@@ -190,7 +192,7 @@ void session::exit_thread(modelled_thread& t) {
 }
 
 void session::switch_away(modelled_thread& t) {
-    const thread_id next = strategy_.pick();
+    const thread_id next = strategy_->pick();
     if (next == t.id) {
         return;
     }
@@ -212,7 +214,7 @@ void session::fail(fault f, std::string what, const void* site) {
 }
 
 void session::refresh_clock(modelled_thread& t) {
-    const auto clock = strategy_.clock(t.id);
+    const auto clock = strategy_->clock(t.id);
     t.clock_size = static_cast<std::uint32_t>(clock.size());
     std::ranges::copy(clock, t.clock.begin());
     if (t.id >= t.clock_size) {
@@ -234,7 +236,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         if (tag == 0) {
             where.initial = read_memory(address, op.size);
         }
-        const accessed result = strategy_.access(t.id, op, where);
+        const accessed result = strategy_->access(t.id, op, where);
         if (result.state == progress::wait) {
             switch_away(t);
             continue;
@@ -263,7 +265,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             if (result.wrote && result.newest) {
                 write_memory(address, op.size, written(op, result.seen));
             }
-            const graph& g = strategy_.current();
+            const graph& g = strategy_->current();
             for (std::size_t l = 0; l < g.location_count(); ++l) {
                 const location& other = g.location_at(static_cast<location_id>(l));
                 const bool overlaps = other.address < address + op.size && address < other.address + other.size;
@@ -294,7 +296,7 @@ void session::arrive(modelled_thread& t, const void* site) {
     const std::uint32_t events = t.clock[t.id];
     for (const arrival& a : t.arrivals) {
         if (a.hash == hash && a.events < events) {
-            while (strategy_.spin(t.id, events - a.events) == progress::wait) {
+            while (strategy_->spin(t.id, events - a.events) == progress::wait) {
                 switch_away(t);
             }
             t.arrivals.clear();
@@ -306,7 +308,7 @@ void session::arrive(modelled_thread& t, const void* site) {
 
 std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const void* site) {
     std::uint32_t chosen = 0;
-    while (strategy_.choose(t.id, options, site, chosen) == progress::wait) {
+    while (strategy_->choose(t.id, options, site, chosen) == progress::wait) {
         switch_away(t);
     }
     turns_.push_back(t.id);
@@ -316,7 +318,7 @@ std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const v
 }
 
 void session::fence(modelled_thread& t, order o, const void* site) {
-    while (strategy_.fence(t.id, o, site) == progress::wait) {
+    while (strategy_->fence(t.id, o, site) == progress::wait) {
         switch_away(t);
     }
     turns_.push_back(t.id);
@@ -380,7 +382,7 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
     const bool frees = now.frees || before.frees;
     std::string what = (frees ? "use of memory that another thread releases: " : "data race: ") + describe(now) +
                        "\n  against: " + describe(before) +
-                       missing_edge(strategy_.current(), before.thread, before.epoch, t.id, now.epoch);
+                       missing_edge(strategy_->current(), before.thread, before.epoch, t.id, now.epoch);
     if (heap::owns(address)) {
         if (const heap::block* b = heap_.block_around(address); b != nullptr) {
             what += "\n  in a block of " + std::to_string(b->size) + " bytes, allocated by thread " +
@@ -404,7 +406,7 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
 
 modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*), void* argument, const void* site) {
     thread_id child = no_thread;
-    while (strategy_.create(t.id, site, child) == progress::wait) {
+    while (strategy_->create(t.id, site, child) == progress::wait) {
         switch_away(t);
     }
     refresh_clock(t);
@@ -433,7 +435,7 @@ void session::join(modelled_thread& t, modelled_thread& child, const void* site)
     if (child.joined || child.detached || &child == &t) {
         fail(fault::lock_misuse, "join of a thread that cannot be joined", site);
     }
-    while (strategy_.join(t.id, child.id, site) == progress::wait) {
+    while (strategy_->join(t.id, child.id, site) == progress::wait) {
         switch_away(t);
     }
     child.joined = true;
@@ -479,7 +481,7 @@ void session::check_leaks() {
 void session::report_deadlock() {
     found_ = fault::deadlock;
     report_ = "deadlock: no thread can go on";
-    const graph& g = strategy_.current();
+    const graph& g = strategy_->current();
     for (const auto& t : threads_) {
         if (!t->started || t->finished) {
             continue;

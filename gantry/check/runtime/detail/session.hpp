@@ -97,14 +97,18 @@ public:
 
     void mutate(const mutation& m) noexcept { mutated_ = m; }
 
-    session(const model_options& options, explorer& strategy);
+    explicit session(const model_options& options);
+    // Steps after which an execution counts as endless.
+    [[nodiscard]] static std::uint64_t steps_max_of(const model_options& options) noexcept {
+        return options.steps_max != 0 ? options.steps_max : options.mode == search::exact ? 2'000 : 100'000;
+    }
     session(const session&) = delete;
     session& operator=(const session&) = delete;
     // Leaves the program's memory as it was before.
     ~session() { restore_globals(); }
 
-    // Runs one execution to its end.
-    ending run(void (*body)(void*), void* context);
+    // Runs one execution to its end, as the explorer decides.
+    ending run(explorer& strategy, void (*body)(void*), void* context);
 
     // What hooks call, as the thread `t`, which is the one that runs.
     accessed access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
@@ -130,7 +134,7 @@ public:
     [[nodiscard]] fault found() const noexcept { return found_; }
     [[nodiscard]] heap& memory() noexcept { return heap_; }
     [[nodiscard]] const model_options& options() const noexcept { return options_; }
-    [[nodiscard]] explorer& strategy() noexcept { return strategy_; }
+    [[nodiscard]] explorer& strategy() noexcept { return *strategy_; }
     [[nodiscard]] std::vector<std::int64_t>& noted() noexcept { return noted_; }
     [[nodiscard]] bool has_noted() const noexcept { return has_noted_; }
     // A race leaves its earlier side here: a second run that watches for it tells its stack.
@@ -155,7 +159,7 @@ private:
 
     mutation mutated_;
     const model_options& options_;
-    explorer& strategy_;
+    explorer* strategy_ = nullptr;
     std::uint64_t steps_max_;
     heap heap_;
     shadow shadow_;
