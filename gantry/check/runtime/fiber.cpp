@@ -6,13 +6,19 @@
 #include <sys/mman.h>
 #include <sys/syscall.h>
 
+#include <cxxabi.h>
 #include <fcntl.h>
 #include <link.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdint>
 #include <cstring>
+#include <mutex>
+#include <span>
+#include <string_view>
 
 #if defined(__x86_64__)
 #include <asm/prctl.h>
@@ -187,6 +193,47 @@ void* donate(void* argument) {
     }
 }
 
+// Whether an object other than the libraries whose state is known (library_state) has thread_locals.
+int find_foreign_tls(dl_phdr_info* info, std::size_t, void* data) {
+    const char* const slash = std::strrchr(info->dlpi_name, '/');
+    const std::string_view name = slash != nullptr ? slash + 1 : info->dlpi_name;
+    if (name.starts_with("libc.so") || name.starts_with("libstdc++.so") || name.starts_with("ld-linux")) {
+        return 0;
+    }
+    const std::span headers(info->dlpi_phdr, info->dlpi_phnum);
+    const bool has = std::ranges::any_of(headers, [](const auto& h) { return h.p_type == PT_TLS; });
+    *static_cast<bool*>(data) = *static_cast<bool*>(data) || has;
+    return 0;
+}
+
+// Where this thread's libraries keep what library_state holds.
+struct library_places {
+    void** caught_exceptions = nullptr;
+    unsigned* uncaught_exceptions = nullptr;
+    void** once_callable = nullptr;
+    void (**once_call)() = nullptr;
+    int* error = nullptr;
+};
+
+library_places places;
+bool one_thread_pointer = false; // all fibers run on the host's
+
+// The C++ ABI: a pointer to the exceptions that were caught, and how many are in flight.
+struct exception_globals {
+    void* caught;
+    unsigned uncaught;
+};
+
+void exchange_library_state(library_state& out, const library_state& in) noexcept {
+    out = {*places.caught_exceptions, *places.once_callable, *places.once_call, *places.uncaught_exceptions,
+           *places.error};
+    *places.caught_exceptions = in.caught_exceptions;
+    *places.once_callable = in.once_callable;
+    *places.once_call = in.once_call;
+    *places.uncaught_exceptions = in.uncaught_exceptions;
+    *places.error = in.error;
+}
+
 fiber fibers[threads_max];
 
 void* reserve(std::uintptr_t where, std::size_t bytes) noexcept {
@@ -285,6 +332,7 @@ void fiber_reset(fiber& f, void (*entry)(void*), void* argument) noexcept {
     top[3] = reinterpret_cast<void*>(entry);
 #endif
     f.stack_pointer = top;
+    f.libraries = {};
     if (f.tls != nullptr) {
         const tls_image& image = executable_tls();
         std::memcpy(f.tls, image.start, image.file_size);
@@ -293,11 +341,25 @@ void fiber_reset(fiber& f, void (*entry)(void*), void* argument) noexcept {
 }
 
 void fiber_adopt(fiber& host) noexcept {
+    static std::uintptr_t adopted = 0;
     host.thread_pointer = read_thread_pointer();
+    if (host.thread_pointer == adopted) {
+        return;
+    }
+    adopted = host.thread_pointer;
+    bool foreign = false;
+    dl_iterate_phdr(find_foreign_tls, &foreign);
+    one_thread_pointer = !foreign;
+    auto* const exceptions = reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());
+    places = {&exceptions->caught, &exceptions->uncaught, &std::__once_callable, &std::__once_call, &errno};
 }
 
 void fiber_switch(fiber& from, fiber& to) noexcept {
-    write_thread_pointer(to.thread_pointer);
+    if (one_thread_pointer) {
+        exchange_library_state(from.libraries, to.libraries);
+    } else {
+        write_thread_pointer(to.thread_pointer);
+    }
     gantry_check_switch(&from.stack_pointer, to.stack_pointer);
 }
 

@@ -319,6 +319,12 @@ int pthread_join(pthread_t handle, void** result) {
     return 0;
 }
 
+// Fibers may share a thread pointer; each has a thread's name all the same.
+pthread_t pthread_self() noexcept {
+    GANTRY_HOST(pthread_self);
+    return self.on->handle;
+}
+
 int pthread_detach(pthread_t handle) {
     GANTRY_HOST(pthread_detach, handle);
     rt::modelled_thread* const child = rt::active->thread_of(handle);

@@ -82,8 +82,7 @@ std::string stack_of(const modelled_thread& t) {
 
 } // namespace
 
-session::session(const model_options& options)
-    : options_(options), steps_max_(steps_max_of(options)) {
+session::session(const model_options& options) : options_(options), steps_max_(steps_max_of(options)) {
     static_cast<void>(
         fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
