@@ -28,16 +28,18 @@ std::vector<thread_id> turns_of(const graph& g) {
     return turns;
 }
 
-// Every walk is one of the oracle's executions.
+constexpr walk ways[] = {walk::uniform, walk::pct, walk::long_tail};
+
+// Every walk, however it goes, is one of the oracle's executions.
 TEST(random_explorer, shows_only_executions_of_the_program) {
     for (int i = 0; i < 200; ++i) {
         std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
         const program p = random_program(random);
         const std::set<std::string> right = oracle::executions(p);
-        random_explorer walk(seed);
+        random_explorer walks({.way = ways[i % 3], .depth = 4, .seed = seed});
         for (int n = 0; n < 100; ++n) {
-            if (run_once(walk, p) == ending::complete) {
-                const std::string found = picture(walk.current(), p);
+            if (run_once(walks, p) == ending::complete) {
+                const std::string found = picture(walks.current(), p);
                 ASSERT_TRUE(right.contains(found)) << "program " << seed + static_cast<std::uint64_t>(i) << "\n"
                                                    << found << text_of(p);
             }
@@ -45,10 +47,10 @@ TEST(random_explorer, shows_only_executions_of_the_program) {
     }
 }
 
-// Of small programs it shows everything before long.
+// Of small programs they show everything before long.
 TEST(random_explorer, shows_all_executions_of_small_programs) {
     int compared = 0;
-    for (int i = 0; compared < 50; ++i) {
+    for (int i = 0; compared < 60; ++i) {
         std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
         const program p = random_program(random);
         const std::set<std::string> right = oracle::executions(p);
@@ -57,13 +59,53 @@ TEST(random_explorer, shows_all_executions_of_small_programs) {
         }
         ++compared;
         std::set<std::string> found;
-        random_explorer walk(seed);
-        for (int n = 0; n < 20'000 && found.size() < right.size(); ++n) {
-            if (run_once(walk, p) == ending::complete) {
-                found.insert(picture(walk.current(), p));
+        random_explorer walks({.way = ways[i % 3], .depth = 12, .seed = seed});
+        for (int n = 0; n < 50'000 && found.size() < right.size(); ++n) {
+            if (run_once(walks, p) == ending::complete) {
+                found.insert(picture(walks.current(), p));
             }
         }
         ASSERT_EQ(found, right) << "program " << seed + static_cast<std::uint64_t>(i) << "\n" << text_of(p);
+    }
+}
+
+// One thread sleeps through all that the other does: fair dice need a million tries for that.
+TEST(random_explorer, priorities_and_long_stretches_find_what_fair_dice_do_not) {
+    program p(2);
+    instruction access;
+    for (std::uint64_t n = 1; n <= 20; ++n) {
+        access.op.kind = operation_kind::store;
+        access.op.operand = {n, 0};
+        p[0].push_back(access);
+    }
+    access.op.kind = operation_kind::load;
+    p[1].push_back(access);
+    for (const walk way : ways) {
+        bool found = false;
+        random_explorer walks({.way = way, .seed = seed});
+        for (int n = 0; n < 200; ++n) {
+            ASSERT_EQ(run_once(walks, p), ending::complete);
+            const graph& g = walks.current();
+            const event& read = g.at(g.thread(2)[0]);
+            found = found || read.data.low == 20;
+        }
+        EXPECT_EQ(found, way != walk::uniform) << static_cast<int>(way);
+    }
+}
+
+// Two that share a search walk where one alone would have walked.
+TEST(random_explorer, executions_can_be_dealt_out) {
+    std::mt19937_64 random(seed);
+    const program p = random_program(random);
+    for (const walk way : {walk::uniform, walk::long_tail}) {
+        random_explorer alone({.way = way, .seed = seed});
+        random_explorer even({.way = way, .seed = seed, .first = 0, .stride = 2});
+        random_explorer odd({.way = way, .seed = seed, .first = 1, .stride = 2});
+        for (int n = 0; n < 100; ++n) {
+            random_explorer& other = n % 2 == 0 ? even : odd;
+            ASSERT_EQ(run_once(alone, p), run_once(other, p));
+            ASSERT_EQ(picture(alone.current(), p), picture(other.current(), p));
+        }
     }
 }
 

@@ -205,6 +205,7 @@ public:
             counted_.report = "the program does not repeat itself: " + different;
         } else {
             alone();
+            result.finished = !strategy_->more();
             if (goes_on()) {
                 in_workers(result);
             }
@@ -221,7 +222,7 @@ public:
         result.blocked = counted_.blocked;
         result.repeated = counted_.repeated;
         result.outcomes = std::move(counted_.outcomes);
-        result.finished = result.ok() && (result.finished || !strategy_->more());
+        result.finished = result.ok() && result.finished;
         result.exhaustive = result.finished && options_.mode == search::exact;
         result.interrupted = until_.interrupted();
         result.seconds = before_seconds_ + now() - start_;

@@ -293,9 +293,10 @@ public:
             if (job_.progress) {
                 const double share = share_done();
                 tally so_far;
-                so_far.executions = before_.executions + shared_.executions.load(std::memory_order_relaxed);
-                so_far.graphs = before_.graphs + shared_.graphs.load(std::memory_order_relaxed);
-                so_far.blocked = before_.blocked + shared_.blocked.load(std::memory_order_relaxed);
+                so_far.executions =
+                    before_.executions + shared_.executions.load(std::memory_order_relaxed);           // relaxed: stats
+                so_far.graphs = before_.graphs + shared_.graphs.load(std::memory_order_relaxed);       // relaxed: stats
+                so_far.blocked = before_.blocked + shared_.blocked.load(std::memory_order_relaxed);    // relaxed: stats
                 so_far.repeated = before_.repeated + shared_.repeated.load(std::memory_order_relaxed); // relaxed: stats
                 job_.progress(so_far, share);
             }
