@@ -121,6 +121,7 @@ std::string bounds_of(const model_options& options) {
                            : "";
     text += "waits that end for no reason " + std::to_string(options.spurious_max);
     text += ", weak exchanges that fail for no reason " + std::to_string(options.weak_failures_max);
+    text += ", freed blocks used again " + std::to_string(options.reuse_max);
     text += ", steps " + std::to_string(session::steps_max_of(options));
     return text;
 }

@@ -124,6 +124,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
         t->tick_ns = 1000;
         t->spurious = 0;
         t->weak_failures = 0;
+        t->reused = 0;
     }
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
@@ -224,8 +225,8 @@ void session::refresh_clock(modelled_thread& t) {
 
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
-    if (tag == 0 && heap::owns(address) && !heap_.usable(address, op.size)) {
-        plain(t, address, op.size, false, site); // says what is wrong
+    if (tag == 0) {
+        check_alive(t, address, op.size, site);
     }
     for (;;) {
         target where;
@@ -324,27 +325,77 @@ void session::fence(modelled_thread& t, order o, const void* site) {
     refresh_clock(t);
 }
 
-void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
-                    bool frees) {
-    if (heap::owns(address) && !heap_.usable(address, size)) {
-        const heap::block* b = heap_.block_around(address);
+// Whether there is no other thread, as far as this one knows: nobody is left who could hold an old address.
+bool session::alone(const modelled_thread& t) const {
+    if (t.id != 0) {
+        return false; // whoever created it may be alive
+    }
+    const graph& g = strategy_.current();
+    const auto knows = [&](event_id e) {
+        return e >= 0 && g.at(e).thread < t.clock_size && t.clock[g.at(e).thread] > g.at(e).index;
+    };
+    for (std::size_t u = 1; u < g.thread_count(); ++u) {
+        const auto events = g.thread(static_cast<thread_id>(u));
+        const bool over = !events.empty() && g.at(events.back()).kind == event_kind::finish && knows(events.back());
+        if (!over && knows(g.creation_of(static_cast<thread_id>(u)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void* session::allocate(modelled_thread& t, std::size_t bytes, std::size_t alignment, allocator how, const void* site) {
+    t.arrivals.clear();
+    if (t.reused < options_.reuse_max) {
+        heap::block* const b = heap_.reusable(t.id, bytes, alignment);
+        if (b != nullptr && !alone(t) && choose(t, 2, site) == 1) {
+            ++t.reused;
+            remark_on(t, "is given the memory of a freed block", site);
+            shadow_.renew(heap::start_of(*b), std::max<std::uint64_t>(b->size, bytes));
+            return heap_.reuse(*b, t.id, t.clock[t.id], bytes, how, site);
+        }
+    }
+    return heap_.allocate(t.id, bytes, alignment, how, site);
+}
+
+// Fails when the access is not one to a block that is alive, or to one that was freed and lives again, unbeknown to
+// the thread.
+void session::check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site) {
+    if (!heap::owns(address)) {
+        return;
+    }
+    const bool usable = heap_.usable(address, size);
+    const heap::block* const again = usable ? heap_.reused_around(address) : nullptr;
+    const bool old = again != nullptr && again->owner != t.id &&
+                     (again->owner >= t.clock_size || t.clock[again->owner] <= again->epoch);
+    if (!usable || old) {
+        const heap::block* b = old ? again : heap_.block_around(address);
         std::string what = b == nullptr ? "an access to memory that was never allocated"
+                           : old        ? "use after free, of memory that is in use again"
                            : b->freed   ? "use after free"
                                         : "an access outside of its block";
         what += ": " + std::to_string(size) + " bytes, thread " + std::to_string(t.id) + " at " + place_of(site);
         if (b != nullptr) {
             what += "\n  the block of " + std::to_string(b->size) + " bytes was allocated by thread " +
                     std::to_string(b->owner) + " at " + place_of(b->site);
-            if (b->freed) {
+            if (old) {
+                what +=
+                    ", after thread " + std::to_string(b->free_thread) + " had freed it at " + place_of(b->free_site);
+            } else if (b->freed) {
                 what += "\n  and freed by thread " + std::to_string(b->free_thread) + " at " + place_of(b->free_site);
             }
         }
-        if (b != nullptr && b->freed) {
+        if (b != nullptr && (b->freed || old)) {
             remarks_.push_back({b->free_thread, b->free_epoch, "frees the block", b->free_site});
         }
         remark_on(t, "uses the block", site);
-        fail(b != nullptr && b->freed ? fault::use_after_free : fault::out_of_bounds, what);
+        fail(b != nullptr && (b->freed || old) ? fault::use_after_free : fault::out_of_bounds, what);
     }
+}
+
+void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
+                    bool frees) {
+    check_alive(t, address, size, site);
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
         t.arrivals.clear(); // what it writes to its own stack is compared
     }

@@ -75,6 +75,7 @@ struct modelled_thread {
     std::uint64_t tick_ns = 0;
     unsigned spurious = 0; // wake-ups for no reason so far
     unsigned weak_failures = 0;
+    unsigned reused = 0;                                     // blocks
     std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
 };
 
@@ -118,6 +119,8 @@ public:
     // One of 0 .. options-1.
     std::uint32_t choose(modelled_thread& t, std::uint32_t options, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
+    // Memory for the thread, or null.
+    void* allocate(modelled_thread& t, std::size_t bytes, std::size_t alignment, allocator how, const void* site);
     void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                bool frees = false);
     modelled_thread& create(modelled_thread& t, void* (*entry)(void*), void* argument, const void* site);
@@ -153,6 +156,8 @@ private:
     static void enter(void* thread);
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
+    [[nodiscard]] bool alone(const modelled_thread& t) const;
+    void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void restore_globals();
     void look_out(const modelled_thread& t, const touch& now);
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);

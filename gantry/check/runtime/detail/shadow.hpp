@@ -64,6 +64,17 @@ public:
         return race;
     }
 
+    // The memory begins a new life: what is accessed atomically there from now on are new objects.
+    void renew(std::uint64_t address, std::size_t size) {
+        while (size > 0) {
+            const std::uint64_t offset = address % 8;
+            const std::size_t part = std::min<std::size_t>(size, 8 - offset);
+            renew(make(address / 8), static_cast<std::uint8_t>(((1U << part) - 1U) << offset));
+            address += part;
+            size -= part;
+        }
+    }
+
     // Which object lies at the address: counts up when a byte that was accessed atomically is written plainly.
     [[nodiscard]] std::uint32_t epoch_of(std::uint64_t address) const noexcept {
         const slot* s = find(address / 8);
@@ -129,6 +140,15 @@ private:
         }
     }
 
+    static void renew(slot& s, std::uint8_t mask) noexcept {
+        if (const unsigned anew = s.atomic & mask; anew != 0) {
+            for (unsigned i = 0; i < 8; ++i) {
+                s.object[i] = static_cast<std::uint16_t>(s.object[i] + ((anew >> i) & 1U));
+            }
+            s.atomic = static_cast<std::uint8_t>(s.atomic & ~anew);
+        }
+    }
+
     std::optional<touch> one(std::uint64_t cell, const touch& what, std::span<const std::uint32_t> clock) {
         slot& s = make(cell);
         std::optional<touch> race;
@@ -155,11 +175,8 @@ private:
         s.first = index;
         if (what.atomic) {
             s.atomic |= what.mask;
-        } else if (const unsigned anew = s.atomic & what.mask; what.writes && anew != 0) {
-            for (unsigned i = 0; i < 8; ++i) {
-                s.object[i] = static_cast<std::uint16_t>(s.object[i] + ((anew >> i) & 1U));
-            }
-            s.atomic = static_cast<std::uint8_t>(s.atomic & ~anew);
+        } else if (what.writes) {
+            renew(s, what.mask);
         }
         touches_.push_back({what, first});
         return race;
