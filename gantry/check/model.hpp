@@ -77,6 +77,7 @@ enum class fault : std::uint8_t {
     out_of_bounds,
     double_free,
     mismatched_free,
+    uninitialised,
     leak,
     deadlock,
     lock_misuse,

@@ -22,10 +22,13 @@ struct value {
 };
 
 // The compiler's numbering of memory orders (__ATOMIC_RELAXED ...). `consume` is treated as acquire.
-enum class order : std::uint8_t { relaxed, consume, acquire, release, acq_rel, seq_cst };
+//
+// `kernel` is what the operating system does in a wait or a wake-up: memory follows it, as it follows acq_rel (or, for
+// a fence, seq_cst), but the program is promised nothing, so that it orders no plain accesses.
+enum class order : std::uint8_t { relaxed, consume, acquire, release, acq_rel, seq_cst, kernel };
 
 [[nodiscard]] constexpr bool acquires(order o) noexcept {
-    return o != order::relaxed && o != order::release;
+    return o != order::relaxed && o != order::release && o != order::kernel;
 }
 
 [[nodiscard]] constexpr bool releases(order o) noexcept {

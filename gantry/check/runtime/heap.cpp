@@ -13,9 +13,6 @@ static_assert(sizeof(heap::block) % heap::granule == 0);
 
 namespace {
 
-// What fresh memory holds: the same in each execution, and no valid pointer.
-constexpr int fresh_byte = 0xA5;
-
 std::uint64_t granules(std::uint64_t bytes) noexcept {
     return (std::max<std::uint64_t>(bytes, 1) + heap::granule - 1) / heap::granule;
 }

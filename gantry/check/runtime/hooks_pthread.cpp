@@ -116,14 +116,14 @@ int unlock(modelled_thread& t, pthread_mutex_t* m, const void* site) {
 // Queues of waiting threads: condition variables and futexes.
 void enqueue(modelled_thread& t, const void* queue, const void* site) {
     const accessed result =
-        active->access(t, make(operation_kind::enqueue, order::acq_rel, t.id + 1U), number(queue), queue_tag, site);
+        active->access(t, make(operation_kind::enqueue, order::kernel, t.id + 1U), number(queue), queue_tag, site);
     if (byte_of(result.seen, 15) != 0) {
         active->fail(fault::unsupported, "more than 16 threads wait at one place", site);
     }
 }
 
 void await_dequeue(modelled_thread& t, const void* queue, bool timed, const void* site) {
-    operation op = make(operation_kind::look, order::acquire, t.id + 1U);
+    operation op = make(operation_kind::look, order::kernel, t.id + 1U);
     op.await = true;
     op.timed = timed;
     active->access(t, op, number(queue), queue_tag, site);
@@ -131,7 +131,7 @@ void await_dequeue(modelled_thread& t, const void* queue, bool timed, const void
 
 // The answer is how many were let go.
 int dequeue(modelled_thread& t, const void* queue, unsigned count, const void* site) {
-    const accessed result = active->access(t, make(operation_kind::dequeue, order::acq_rel, std::min(count, 16U)),
+    const accessed result = active->access(t, make(operation_kind::dequeue, order::kernel, std::min(count, 16U)),
                                            number(queue), queue_tag, site);
     int gone = 0;
     while (gone < 16 && static_cast<unsigned>(gone) < count && byte_of(result.seen, static_cast<unsigned>(gone)) != 0) {
@@ -143,7 +143,7 @@ int dequeue(modelled_thread& t, const void* queue, unsigned count, const void* s
 // Takes back an enqueue(). Who was let go in the meantime passes that on: the call is not to be lost.
 void leave(modelled_thread& t, const void* queue, const void* site) {
     const accessed result =
-        active->access(t, make(operation_kind::leave, order::acq_rel, t.id + 1U), number(queue), queue_tag, site);
+        active->access(t, make(operation_kind::leave, order::kernel, t.id + 1U), number(queue), queue_tag, site);
     if (!queue_holds(result.seen, t.id + 1U)) {
         dequeue(t, queue, 1, site);
     }
@@ -240,7 +240,7 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
     case FUTEX_WAIT:
     case FUTEX_WAIT_BITSET: {
         enqueue(t, word, site);
-        active->fence(t, order::seq_cst, nullptr); // as the kernel does before it looks
+        active->fence(t, order::kernel, nullptr); // as the kernel does before it looks
         operation look = make(operation_kind::load, order::relaxed, 0);
         look.size = 4;
         if (active->access(t, look, number(word), 0, site).seen.low != v) {
@@ -263,7 +263,7 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
     }
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET:
-        active->fence(t, order::seq_cst, nullptr);
+        active->fence(t, order::kernel, nullptr);
         return dequeue(t, word, v, site);
     default:
         active->fail(fault::unsupported, "a futex operation that is not modelled", site);

@@ -57,6 +57,8 @@ const char* name_of(fault f) noexcept {
         return "double-free";
     case fault::mismatched_free:
         return "mismatched-free";
+    case fault::uninitialised:
+        return "uninitialised";
     case fault::leak:
         return "leak";
     case fault::deadlock:

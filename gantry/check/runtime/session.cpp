@@ -262,6 +262,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             race(t, address, *before, now);
         }
         if (tag == 0) {
+            check_initialised(t, op, address, result.seen, site);
             if (result.wrote && result.newest) {
                 write_memory(address, op.size, written(op, result.seen));
             }
@@ -323,6 +324,32 @@ void session::fence(modelled_thread& t, order o, const void* site) {
     }
     turns_.push_back(t.id);
     refresh_clock(t);
+}
+
+// Fails when what was read is what the allocator left there. What library code writes is not announced, but memory
+// shows it.
+void session::check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
+                                const void* site) {
+    if (!reads(op) || !heap::owns(address)) {
+        return;
+    }
+    for (unsigned i = 0; i < op.size; ++i) {
+        if (byte_of(seen, i) != heap::fresh_byte) {
+            return;
+        }
+    }
+    const graph& g = strategy_.current();
+    const event& last = g.at(g.thread(t.id)[t.clock[t.id] - 1U]);
+    const event& read = last.kind == event_kind::write ? g.at(last.source) : last;
+    if (read.source != initial_write || shadow_.written(address, op.size)) {
+        return;
+    }
+    const heap::block* const b = heap_.block_around(address);
+    remark_on(t, "nobody had written there", site);
+    fail(fault::uninitialised,
+         "an atomic access reads " + std::to_string(op.size) + " bytes that nobody has written, thread " +
+             std::to_string(t.id) + " at " + place_of(site) + "\n  in a block of " + std::to_string(b->size) +
+             " bytes, allocated by thread " + std::to_string(b->owner) + " at " + place_of(b->site));
 }
 
 // Whether there is no other thread, as far as this one knows: nobody is left who could hold an old address.

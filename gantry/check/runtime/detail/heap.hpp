@@ -29,6 +29,8 @@ public:
     static constexpr std::uint64_t per_thread = std::uint64_t{256} << 20U;
     static constexpr std::size_t threads = 64;
     static constexpr std::size_t granule = 16;
+    // What fresh memory holds: the same in each execution, and no valid pointer.
+    static constexpr std::uint8_t fresh_byte = 0xA5;
 
     enum class state : std::uint8_t { never, header, alive, freed };
 

@@ -157,6 +157,8 @@ private:
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
     [[nodiscard]] bool alone(const modelled_thread& t) const;
+    void check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
+                           const void* site);
     void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void restore_globals();
     void look_out(const modelled_thread& t, const touch& now);
