@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/keys.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
 
 #include <cxxabi.h>
@@ -68,6 +69,18 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
     return 1;
 }
 
+// Frame after frame, up to the thread's first, which catches everything.
+[[noreturn]] void unwind_all(_Unwind_Exception& nothing) {
+    nothing = {};
+    _Unwind_ForcedUnwind(
+        &nothing,
+        [](int, _Unwind_Action, _Unwind_Exception_Class, _Unwind_Exception*, _Unwind_Context*, void*) {
+            return _URC_NO_REASON;
+        },
+        nullptr);
+    host_fatal("a thread's stack cannot be unwound");
+}
+
 std::string stack_of(const modelled_thread& t) {
     std::string text;
     for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
@@ -114,14 +127,21 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     restore_globals();
     heap_.clear();
     shadow_.clear();
+    clear_keys();
     for (auto& t : threads_) {
         t->started = false;
         t->calls.depth = 0;
         t->exits.clear();
         t->held.clear();
+        t->looks.clear();
+        t->values.clear();
+        t->keys = 0;
+        t->early_joins = 0;
+        t->ending = false;
+        t->impatient = false;
         t->arrivals.clear();
         t->time_ns = 0;
-        t->tick_ns = 1000;
+        t->tick_ns = first_tick_ns;
         t->spurious = 0;
         t->weak_failures = 0;
         t->reused = 0;
@@ -144,7 +164,9 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     }
     active = nullptr;
     running = nullptr;
-    return strategy_->end(stopped_);
+    const ending end = strategy_->end(stopped_);
+    const bool gives_up = std::ranges::any_of(threads_, [](const auto& t) { return t->started && t->impatient; });
+    return end == ending::deadlock && gives_up ? ending::blocked : end;
 }
 
 void session::enter(void* thread) {
@@ -154,11 +176,16 @@ void session::enter(void* thread) {
     try {
         if (t.id == 0) {
             active->body_(t.argument);
+        } else if (t.c11_entry != nullptr) {
+            t.result = reinterpret_cast<void*>(static_cast<std::intptr_t>(t.c11_entry(t.argument)));
         } else {
             t.result = t.entry(t.argument);
         }
     } catch (...) {
         running = nullptr;
+        if (t.ending) {
+            active->exit_thread(t);
+        }
         active->fail(fault::exception, t.id == 0 ? "an exception left the body" : "an exception left a thread");
     }
     active->exit_thread(t);
@@ -177,9 +204,10 @@ void session::exit_thread(modelled_thread& t) {
         running = &t;
         last.destroy(last.object);
     }
+    end_values(t);
     running = nullptr;
     if (!t.held.empty()) {
-        fail(fault::lock_misuse, "a thread ended while it held a mutex");
+        fail(fault::lock_misuse, "a thread ended while it held a lock");
     }
     while (strategy_->finish(t.id) == progress::wait) {
         switch_away(t);
@@ -338,7 +366,7 @@ void session::check_initialised(modelled_thread& t, const operation& op, std::ui
             return;
         }
     }
-    const graph& g = strategy_.current();
+    const graph& g = strategy_->current();
     const event& last = g.at(g.thread(t.id)[t.clock[t.id] - 1U]);
     const event& read = last.kind == event_kind::write ? g.at(last.source) : last;
     if (read.source != initial_write || shadow_.written(address, op.size)) {
@@ -357,7 +385,7 @@ bool session::alone(const modelled_thread& t) const {
     if (t.id != 0) {
         return false; // whoever created it may be alive
     }
-    const graph& g = strategy_.current();
+    const graph& g = strategy_->current();
     const auto knows = [&](event_id e) {
         return e >= 0 && g.at(e).thread < t.clock_size && t.clock[g.at(e).thread] > g.at(e).index;
     };
@@ -499,6 +527,7 @@ modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*)
     modelled_thread& c = *threads_[child];
     c.on = &fiber_at(child);
     c.entry = entry_point;
+    c.c11_entry = nullptr;
     c.argument = argument;
     c.result = nullptr;
     c.started = true;
@@ -508,17 +537,41 @@ modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*)
     return c;
 }
 
-void session::join(modelled_thread& t, modelled_thread& child, const void* site) {
+void session::join(modelled_thread& t, modelled_thread& child, const void* site, bool patient) {
     if (child.joined || child.detached || &child == &t) {
         fail(fault::lock_misuse, "join of a thread that cannot be joined", site);
     }
+    t.impatient = !patient;
     while (strategy_->join(t.id, child.id, site) == progress::wait) {
         switch_away(t);
     }
+    t.impatient = false;
     child.joined = true;
     turns_.push_back(t.id);
     t.arrivals.clear();
     refresh_clock(t);
+}
+
+std::uint64_t session::time_before(const modelled_thread& t) const noexcept {
+    std::uint64_t latest = t.time_ns;
+    for (const auto& other : threads_) {
+        if (!other->started || other->id == t.id || other->id >= t.clock_size) {
+            continue;
+        }
+        for (auto look = other->looks.rbegin(); look != other->looks.rend(); ++look) {
+            if (look->epoch < t.clock[other->id]) {
+                latest = std::max(latest, look->time_ns);
+                break;
+            }
+        }
+    }
+    return latest;
+}
+
+void session::leave_thread(modelled_thread& t) {
+    t.ending = true;
+    running = &t;
+    unwind_all(t.unwinding);
 }
 
 modelled_thread* session::overflowed(std::uint64_t address) noexcept {
