@@ -57,6 +57,7 @@ struct model_options {
     std::uint64_t steps_max = 0;    // more steps: an execution that never ends; 0: 2,000 exact, 100,000 otherwise
     unsigned spurious_max = 1;      // waits that end for no reason, for each thread
     unsigned weak_failures_max = 0; // weak compare-exchanges that fail for no reason, for each thread
+    unsigned reuse_max = 1;         // freed blocks that may be used again, by each thread
     bool leaks = true;              // memory that no free() was called for is a failure
     std::string replay{};           // a token from a report: run that execution alone
     std::string name{};             // of what is run, for progress and checkpoints
@@ -76,6 +77,7 @@ enum class fault : std::uint8_t {
     out_of_bounds,
     double_free,
     mismatched_free,
+    uninitialised,
     leak,
     deadlock,
     lock_misuse,

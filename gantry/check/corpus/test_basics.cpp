@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
 #include <stdexcept>
 #include <thread>
@@ -165,6 +166,55 @@ FAULTY(freed_under_a_reader, use_after_free) {
     });
     delete shared.exchange(nullptr, std::memory_order_acq_rel);
     reader.join();
+}
+
+// The memory is there, and what it holds is chance.
+template<bool Made>
+void made_of_raw_memory() {
+    auto* const count = static_cast<std::atomic<int>*>(std::malloc(sizeof(std::atomic<int>)));
+    if (Made) {
+        new (count) std::atomic<int>(0);
+    }
+    std::thread other([=] { count->fetch_add(1, std::memory_order_relaxed); });
+    count->fetch_add(1, std::memory_order_relaxed);
+    other.join();
+    GANTRY_CHECK(!Made || count->load(std::memory_order_relaxed) == 2);
+    std::free(count);
+}
+
+FAULTY(atomic_of_raw_memory, uninitialised) {
+    made_of_raw_memory<false>();
+}
+
+SOUND(atomic_made_of_raw_memory) {
+    made_of_raw_memory<true>();
+}
+
+// The object is shown before it is given its first value: whoever is fast sees none.
+template<bool First>
+void shown_and_set() {
+    std::atomic<std::atomic<int>*> shared{nullptr};
+    std::thread other([&] {
+        if (const auto* const p = shared.load(std::memory_order_acquire); p != nullptr) {
+            GANTRY_CHECK(p->load(std::memory_order_relaxed) == 1);
+        }
+    });
+    auto* const p = static_cast<std::atomic<int>*>(std::malloc(sizeof(std::atomic<int>)));
+    if (First) {
+        p->store(1, std::memory_order_relaxed);
+    }
+    shared.store(p, std::memory_order_release);
+    p->store(1, std::memory_order_relaxed);
+    other.join();
+    std::free(p);
+}
+
+FAULTY(shown_before_it_is_set, uninitialised) {
+    shown_and_set<false>();
+}
+
+SOUND(set_before_it_is_shown) {
+    shown_and_set<true>();
 }
 
 FAULTY(locks_in_opposite_order, deadlock) {

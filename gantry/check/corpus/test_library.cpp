@@ -2,6 +2,11 @@
 // What the standard library offers for threads, used rightly and wrongly.
 #include <gantry/check/corpus/test_corpus.hpp>
 
+#include <linux/futex.h>
+#include <sys/syscall.h>
+
+#include <unistd.h>
+
 #include <atomic>
 #include <barrier>
 #include <chrono>
@@ -250,6 +255,35 @@ void waits_for_word() {
 
 SOUND(atomic_wait) {
     waits_for_word<std::memory_order_seq_cst>();
+}
+
+// Who is woken comes after who woke it, but nothing says that what was written before is there: only the word does.
+template<std::memory_order Store, std::memory_order Load>
+void woken() {
+    std::thread other([] {
+        shared_value = 1;
+        word.store(1, Store);
+        syscall(SYS_futex, &word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    });
+    const bool woken = syscall(SYS_futex, &word, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0) == 0;
+    const int seen = word.load(Load);
+    GANTRY_CHECK(!woken || seen == 1);
+    if (woken) {
+        GANTRY_CHECK(shared_value == 1);
+    }
+    other.join();
+}
+
+FAULTY(woken_by_relaxed_store, race) {
+    woken<std::memory_order_relaxed, std::memory_order_acquire>();
+}
+
+FAULTY(woken_and_loads_relaxed, race) {
+    woken<std::memory_order_release, std::memory_order_relaxed>();
+}
+
+SOUND(woken_by_release) {
+    woken<std::memory_order_release, std::memory_order_acquire>();
 }
 
 // A true report on libstdc++ 12: notify looks for waiters with a seq_cst load, which a release store does not keep from

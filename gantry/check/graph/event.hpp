@@ -22,10 +22,13 @@ struct value {
 };
 
 // The compiler's numbering of memory orders (__ATOMIC_RELAXED ...). `consume` is treated as acquire.
-enum class order : std::uint8_t { relaxed, consume, acquire, release, acq_rel, seq_cst };
+//
+// `kernel` is what the operating system does in a wait or a wake-up: memory follows it, as it follows acq_rel (or, for
+// a fence, seq_cst), but the program is promised nothing, so that it orders no plain accesses.
+enum class order : std::uint8_t { relaxed, consume, acquire, release, acq_rel, seq_cst, kernel };
 
 [[nodiscard]] constexpr bool acquires(order o) noexcept {
-    return o != order::relaxed && o != order::release;
+    return o != order::relaxed && o != order::release && o != order::kernel;
 }
 
 [[nodiscard]] constexpr bool releases(order o) noexcept {
@@ -68,6 +71,7 @@ enum class operation_kind : std::uint8_t {
     look,
     share,
     unshare,
+    decrease, // takes one, if there is one
 };
 
 struct operation {
@@ -110,7 +114,8 @@ constexpr void add_byte(value& v, unsigned i, std::uint64_t byte) noexcept {
 [[nodiscard]] constexpr bool writes_after(const operation& op, const value& seen) noexcept {
     return op.kind != operation_kind::load && op.kind != operation_kind::look &&
            (op.kind != operation_kind::cas || seen == op.expected) &&
-           (op.kind != operation_kind::share || seen.low == 0);
+           (op.kind != operation_kind::share || seen.low == 0) &&
+           (op.kind != operation_kind::decrease || seen.low != 0);
 }
 
 // Whether a thread that read `seen` has to stay where it is.
@@ -188,6 +193,9 @@ constexpr void add_byte(value& v, unsigned i, std::uint64_t byte) noexcept {
         break;
     case operation_kind::unshare:
         result = {seen.low, seen.high - 1};
+        break;
+    case operation_kind::decrease:
+        result = {seen.low - 1, seen.high};
         break;
     case operation_kind::load:
     case operation_kind::look:

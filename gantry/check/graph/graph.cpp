@@ -90,6 +90,7 @@ void graph::clear() {
     threads_.clear();
     created_by_.clear();
     locations_.clear();
+    kernel_reads_.clear();
     seq_cst_count_ = 0;
     seq_cst_fences_ = 0;
 }
@@ -106,6 +107,7 @@ void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> k
     events_.clear();
     operations_.clear();
     clocks_.clear();
+    kernel_reads_.clear();
     seq_cst_count_ = 0;
     seq_cst_fences_ = 0;
     for (auto& t : threads_) {
@@ -143,9 +145,12 @@ void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> k
             to.reads.clear();
         }
         threads_[old.thread].push_back(renamed[i]);
-        if (old.memory_order == order::seq_cst) {
+        if (seq_cst(old)) {
             ++seq_cst_count_;
             seq_cst_fences_ += old.kind == event_kind::fence ? 1U : 0U;
+        }
+        if (old.kind == event_kind::read && old.memory_order == order::kernel) {
+            kernel_reads_.push_back(renamed[i]);
         }
         if (old.kind == event_kind::create) {
             created_by_[old.other] = renamed[i];
@@ -232,7 +237,7 @@ event_id graph::append(thread_id t, event_kind kind, order o, const void* site) 
     threads_[t].push_back(id);
     events_.push_back(e);
     clocks_.resize(clocks_.size() + clocks_per_event * width_);
-    if (o == order::seq_cst) {
+    if (seq_cst(e)) {
         ++seq_cst_count_;
         seq_cst_fences_ += kind == event_kind::fence ? 1U : 0U;
     }
@@ -274,6 +279,9 @@ event_id graph::add_read(thread_id t, location_id l, const operation& op, const 
     e.operation = static_cast<std::uint32_t>(operations_.size());
     operations_.push_back(op);
     locations_[l].reads.push_back(id);
+    if (op.success == order::kernel) {
+        kernel_reads_.push_back(id);
+    }
     return id;
 }
 
@@ -289,9 +297,13 @@ void graph::set_source(event_id read, event_id write) {
     seq_cst_count_ += o == order::seq_cst ? 1U : 0U;
     e.memory_order = o;
     start_clocks(read);
+    if (o == order::kernel) {
+        join_clock(read, gain_row, read, hb_row);
+        join_kernel(row(read, gain_row));
+    }
     if (write != initial_write) {
         join_clock(read, cause_row, write, cause_row);
-        join_clock(read, acquires(o) ? hb_row : pending_row, write, gain_row);
+        join_clock(read, o == order::kernel ? gain_row : acquires(o) ? hb_row : pending_row, write, gain_row);
     }
 }
 
@@ -307,6 +319,10 @@ event_id graph::add_write(thread_id t, location_id l, order o, const value& data
         join_clock(id, gain_row, id, hb_row);
     } else if (e.release_fence >= 0) {
         join_clock(id, gain_row, e.release_fence, hb_row);
+    }
+    if (o == order::kernel) {
+        join_clock(id, gain_row, id, hb_row);
+        join_kernel(row(id, gain_row));
     }
     if (half >= 0 && at(half).source >= 0) {
         join_clock(id, gain_row, at(half).source, gain_row);
@@ -377,6 +393,32 @@ bool graph::causes(event_id a, event_id b) const noexcept {
     return a != b && row(b, cause_row)[at(a).thread] > at(a).index;
 }
 
+// Adds what came by way of the kernel to what an event knows. What a read is told is complete: it knows all that came
+// to it in this way before.
+void graph::join_kernel(std::span<std::uint32_t> known) const noexcept {
+    for (const event_id r : kernel_reads_) {
+        const event& e = at(r);
+        if (e.source == no_event || known[e.thread] <= e.index) {
+            continue;
+        }
+        const auto told = row(r, gain_row);
+        for (std::size_t t = 0; t < width_; ++t) {
+            known[t] = std::max(known[t], told[t]);
+        }
+    }
+}
+
+// happens_before(), or by way of the kernel.
+bool graph::ordered(event_id a, event_id b) const noexcept {
+    const event& x = at(a);
+    const auto known = row(b, hb_row);
+    return a != b && (known[x.thread] > x.index || std::ranges::any_of(kernel_reads_, [&](event_id r) {
+                          const event& e = at(r);
+                          return e.source != no_event && known[e.thread] > e.index &&
+                                 row(r, gain_row)[x.thread] > x.index;
+                      }));
+}
+
 std::uint32_t graph::floor_of(event_id id) const noexcept {
     return floor_after(predecessor(at(id)), at(id).location, id);
 }
@@ -390,7 +432,13 @@ std::uint32_t graph::floor_after(event_id before, location_id place, event_id ex
     if (before < 0) {
         return 0;
     }
-    const auto known = row(before, hb_row);
+    std::vector<std::uint32_t> more;
+    auto known = row(before, hb_row);
+    if (!kernel_reads_.empty()) {
+        more.assign(known.begin(), known.end());
+        join_kernel(more);
+        known = more;
+    }
     const auto seen = [&](const event& other) {
         return known[other.thread] > other.index;
     };
@@ -413,6 +461,9 @@ std::uint32_t graph::floor_after(event_id before, location_id place, event_id ex
 void graph::remove_read() {
     const event& e = events_.back();
     seq_cst_count_ -= e.memory_order == order::seq_cst ? 1U : 0U;
+    if (operations_.back().success == order::kernel) {
+        kernel_reads_.pop_back();
+    }
     locations_[e.location].reads.pop_back();
     threads_[e.thread].pop_back();
     operations_.pop_back();
@@ -459,7 +510,7 @@ bool graph::detour(event_id a, event_id b) const noexcept {
     while (j > 0 && !away(at(second[j - 1]), to)) {
         --j;
     }
-    return i < first.size() && j > 0 && happens_before(first[i], second[j - 1]);
+    return i < first.size() && j > 0 && ordered(first[i], second[j - 1]);
 }
 
 bool graph::sequentially_consistent() const {
@@ -469,7 +520,7 @@ bool graph::sequentially_consistent() const {
     std::vector<event_id> members;
     for (event_id e = 0; e < size(); ++e) {
         const event& x = at(e);
-        if (x.memory_order == order::seq_cst && (x.kind != event_kind::read || x.source != no_event)) {
+        if (seq_cst(x) && (x.kind != event_kind::read || x.source != no_event)) {
             members.push_back(e);
         }
     }
@@ -488,7 +539,7 @@ bool graph::acyclic_without_fences(std::span<const event_id> members) const {
             const event& b = at(members[j]);
             const bool same_location = a.location == b.location;
             if ((a.thread == b.thread && a.index < b.index) ||
-                (same_location && (happens_before(members[i], members[j]) || before_in_location(a, b))) ||
+                (same_location && (ordered(members[i], members[j]) || before_in_location(a, b))) ||
                 detour(members[i], members[j])) {
                 psc.set(i, j);
             }
@@ -514,15 +565,15 @@ bool graph::acyclic_with_fences(std::span<const event_id> members) const {
                 continue;
             }
             const event& y = events_[b];
-            const bool ordered = happens_before(static_cast<event_id>(a), static_cast<event_id>(b));
+            const bool before = ordered(static_cast<event_id>(a), static_cast<event_id>(b));
             const bool same_location = x.location != no_location && x.location == y.location;
-            if (ordered) {
+            if (before) {
                 hb.set(a, b);
                 bh.set(b, a);
             }
             if ((x.thread == y.thread && x.index < y.index) ||
-                (same_location && (ordered || before_in_location(x, y))) ||
-                (ordered && detour(static_cast<event_id>(a), static_cast<event_id>(b)))) {
+                (same_location && (before || before_in_location(x, y))) ||
+                (before && detour(static_cast<event_id>(a), static_cast<event_id>(b)))) {
                 scb.set(a, b);
             }
             if (same_location && (place(x) < place(y) || (place(x) == place(y) && x.kind == event_kind::write))) {

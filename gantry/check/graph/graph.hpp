@@ -13,6 +13,9 @@
 // causal prefix (program order and reads-from, whatever the orders), what its relaxed reads could acquire at a later
 // fence, and, for a write, what an acquiring reader gains (the release sequence is folded in).
 //
+// What a thread learns by way of the kernel (order::kernel) is not in its happens-before. It is kept with the read that
+// it was learned by, in place of what a write hands on, and added where coherence and the seq_cst axiom are asked.
+//
 // Threads: one thread. Progress: allocates when it grows; a copy into a graph that was as big does not.
 // Ordering: n/a. Cost: a location's accesses are scanned linearly. Failure: n/a. Lifetime: a value.
 // Origin: RC11 (Lahav, Vafeiadis, Kang, Hur, Dreyer, PLDI 2017) with release sequences as C++20 has them
@@ -128,6 +131,11 @@ private:
     [[nodiscard]] event_id predecessor(const event& e) const noexcept;
     [[nodiscard]] bool acyclic_without_fences(std::span<const event_id> members) const;
     [[nodiscard]] bool acyclic_with_fences(std::span<const event_id> members) const;
+    void join_kernel(std::span<std::uint32_t> known) const noexcept;
+    [[nodiscard]] bool ordered(event_id a, event_id b) const noexcept;
+    [[nodiscard]] static bool seq_cst(const event& e) noexcept {
+        return e.memory_order == order::seq_cst || (e.kind == event_kind::fence && e.memory_order == order::kernel);
+    }
     [[nodiscard]] bool before_in_location(const event& a, const event& b) const noexcept;
     [[nodiscard]] bool detour(event_id a, event_id b) const noexcept;
 
@@ -138,6 +146,7 @@ private:
     std::vector<event_id> created_by_; // per thread
     std::vector<location> locations_;
     std::size_t width_ = 4;
+    std::vector<event_id> kernel_reads_;
     std::uint32_t seq_cst_count_ = 0;
     std::uint32_t seq_cst_fences_ = 0;
 };

@@ -457,6 +457,8 @@ const char* name_of(order o) noexcept {
         return "acq_rel";
     case order::seq_cst:
         return "seq_cst";
+    case order::kernel:
+        return "kernel";
     }
     return "";
 }

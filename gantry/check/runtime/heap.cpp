@@ -13,8 +13,9 @@ static_assert(sizeof(heap::block) % heap::granule == 0);
 
 namespace {
 
-// What fresh memory holds: the same in each execution, and no valid pointer.
-constexpr int fresh_byte = 0xA5;
+std::uint64_t granules(std::uint64_t bytes) noexcept {
+    return (std::max<std::uint64_t>(bytes, 1) + heap::granule - 1) / heap::granule;
+}
 
 void* reserve(std::uint64_t where, std::uint64_t bytes) {
     const int fixed = where != 0 ? MAP_FIXED_NOREPLACE : 0;
@@ -43,7 +44,9 @@ void heap::clear() noexcept {
             std::memset(states_ + t * per_thread / granule, 0, used_[t] / granule + 1);
             used_[t] = 0;
         }
+        freed_[t].clear();
     }
+    again_.clear();
 }
 
 void* heap::allocate(thread_id t, std::size_t bytes, std::size_t alignment, allocator how, const void* site) noexcept {
@@ -58,13 +61,46 @@ void* heap::allocate(thread_id t, std::size_t bytes, std::size_t alignment, allo
     }
     used_[t] = (end - low + granule - 1) & ~(granule - 1);
     auto* const b = reinterpret_cast<block*>(start - sizeof(block));
-    *b = {bytes, site, nullptr, 0, t, 0, how, false};
+    *b = {bytes, site, nullptr, 0, 0, t, 0, how, false, false};
     std::memset(states_ + (start - sizeof(block) - base) / granule, static_cast<int>(state::header),
                 sizeof(block) / granule);
-    std::memset(states_ + (start - base) / granule, static_cast<int>(state::alive),
-                (end - start + granule - 1) / granule);
+    std::memset(states_ + (start - base) / granule, static_cast<int>(state::alive), granules(bytes));
     std::memset(reinterpret_cast<void*>(start), fresh_byte, bytes);
     return reinterpret_cast<void*>(start);
+}
+
+// Allocators keep blocks by size; granules are the sizes they tell apart.
+heap::block* heap::reusable(thread_id t, std::size_t bytes, std::size_t alignment) const noexcept {
+    const auto& mine = freed_[t];
+    for (auto b = mine.rbegin(); b != mine.rend(); ++b) {
+        if (granules((*b)->size) == granules(bytes) && start_of(**b) % alignment == 0) {
+            return *b;
+        }
+    }
+    return nullptr;
+}
+
+void* heap::reuse(block& b, thread_id t, std::uint32_t epoch, std::size_t bytes, allocator how, const void* site) {
+    std::erase(freed_[t], &b);
+    if (!b.again) {
+        again_.push_back(&b);
+    }
+    b.size = bytes;
+    b.site = site;
+    b.epoch = epoch;
+    b.owner = t;
+    b.how = how;
+    b.freed = false;
+    b.again = true;
+    std::memset(states_ + (start_of(b) - base) / granule, static_cast<int>(state::alive), granules(bytes));
+    std::memset(reinterpret_cast<void*>(start_of(b)), fresh_byte, bytes);
+    return reinterpret_cast<void*>(start_of(b));
+}
+
+const heap::block* heap::reused_around(std::uint64_t address) const noexcept {
+    const auto found = std::ranges::find_if(
+        again_, [&](const block* b) { return address - start_of(*b) < granules(b->size) * granule; });
+    return found != again_.end() ? *found : nullptr;
 }
 
 heap::block* heap::block_at(const void* p) const noexcept {
@@ -99,13 +135,13 @@ bool heap::usable(std::uint64_t address, std::size_t size) const noexcept {
     return b != nullptr && end <= start_of(*b) + b->size;
 }
 
-void heap::release(block& b, thread_id by, std::uint32_t epoch, const void* site) noexcept {
+void heap::release(block& b, thread_id by, std::uint32_t epoch, const void* site) {
     b.freed = true;
     b.free_thread = by;
     b.free_epoch = epoch;
     b.free_site = site;
-    std::memset(states_ + (start_of(b) - base) / granule, static_cast<int>(state::freed),
-                (std::max<std::uint64_t>(b.size, 1) + granule - 1) / granule);
+    std::memset(states_ + (start_of(b) - base) / granule, static_cast<int>(state::freed), granules(b.size));
+    freed_[by].push_back(&b);
 }
 
 const heap::block* heap::first_leak() const noexcept {

@@ -54,8 +54,7 @@ bool modelled(const void* site) noexcept {
 
 void* allocate(std::size_t bytes, std::size_t alignment, allocator how, const void* site) {
     entry in;
-    in.thread().arrivals.clear();
-    void* const p = active->memory().allocate(in.thread().id, bytes, alignment, how, site);
+    void* const p = active->allocate(in.thread(), bytes, alignment, how, site);
     if (p == nullptr) {
         active->fail(fault::unsupported, "the modelled heap is used up", site);
     }

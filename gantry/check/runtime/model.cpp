@@ -57,6 +57,8 @@ const char* name_of(fault f) noexcept {
         return "double-free";
     case fault::mismatched_free:
         return "mismatched-free";
+    case fault::uninitialised:
+        return "uninitialised";
     case fault::leak:
         return "leak";
     case fault::deadlock:
@@ -121,6 +123,7 @@ std::string bounds_of(const model_options& options) {
                            : "";
     text += "waits that end for no reason " + std::to_string(options.spurious_max);
     text += ", weak exchanges that fail for no reason " + std::to_string(options.weak_failures_max);
+    text += ", freed blocks used again " + std::to_string(options.reuse_max);
     text += ", steps " + std::to_string(session::steps_max_of(options));
     return text;
 }

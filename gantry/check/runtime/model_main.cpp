@@ -94,6 +94,7 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     app.add_option("--weak-failures", options.weak_failures_max,
                    "Weak compare-exchanges that may fail for no reason, for each thread (0; g++ only)")
         ->group(far);
+    app.add_option("--reuse", options.reuse_max, "Freed blocks that may be used again, by each thread (1)")->group(far);
     app.add_option("--checkpoint", options.checkpoint,
                    "Write what is left to this file each minute, and when a limit or Ctrl-C ends the search")
         ->group(far);

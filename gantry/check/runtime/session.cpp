@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/keys.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
 
 #include <cxxabi.h>
@@ -68,6 +69,18 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
     return 1;
 }
 
+// Frame after frame, up to the thread's first, which catches everything.
+[[noreturn]] void unwind_all(_Unwind_Exception& nothing) {
+    nothing = {};
+    _Unwind_ForcedUnwind(
+        &nothing,
+        [](int, _Unwind_Action, _Unwind_Exception_Class, _Unwind_Exception*, _Unwind_Context*, void*) {
+            return _URC_NO_REASON;
+        },
+        nullptr);
+    host_fatal("a thread's stack cannot be unwound");
+}
+
 std::string stack_of(const modelled_thread& t) {
     std::string text;
     for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
@@ -114,16 +127,24 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     restore_globals();
     heap_.clear();
     shadow_.clear();
+    clear_keys();
     for (auto& t : threads_) {
         t->started = false;
         t->calls.depth = 0;
         t->exits.clear();
         t->held.clear();
+        t->looks.clear();
+        t->values.clear();
+        t->keys = 0;
+        t->early_joins = 0;
+        t->ending = false;
+        t->impatient = false;
         t->arrivals.clear();
         t->time_ns = 0;
-        t->tick_ns = 1000;
+        t->tick_ns = first_tick_ns;
         t->spurious = 0;
         t->weak_failures = 0;
+        t->reused = 0;
     }
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
@@ -143,7 +164,9 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     }
     active = nullptr;
     running = nullptr;
-    return strategy_->end(stopped_);
+    const ending end = strategy_->end(stopped_);
+    const bool gives_up = std::ranges::any_of(threads_, [](const auto& t) { return t->started && t->impatient; });
+    return end == ending::deadlock && gives_up ? ending::blocked : end;
 }
 
 void session::enter(void* thread) {
@@ -153,11 +176,16 @@ void session::enter(void* thread) {
     try {
         if (t.id == 0) {
             active->body_(t.argument);
+        } else if (t.c11_entry != nullptr) {
+            t.result = reinterpret_cast<void*>(static_cast<std::intptr_t>(t.c11_entry(t.argument)));
         } else {
             t.result = t.entry(t.argument);
         }
     } catch (...) {
         running = nullptr;
+        if (t.ending) {
+            active->exit_thread(t);
+        }
         active->fail(fault::exception, t.id == 0 ? "an exception left the body" : "an exception left a thread");
     }
     active->exit_thread(t);
@@ -176,9 +204,10 @@ void session::exit_thread(modelled_thread& t) {
         running = &t;
         last.destroy(last.object);
     }
+    end_values(t);
     running = nullptr;
     if (!t.held.empty()) {
-        fail(fault::lock_misuse, "a thread ended while it held a mutex");
+        fail(fault::lock_misuse, "a thread ended while it held a lock");
     }
     while (strategy_->finish(t.id) == progress::wait) {
         switch_away(t);
@@ -224,8 +253,8 @@ void session::refresh_clock(modelled_thread& t) {
 
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
-    if (tag == 0 && heap::owns(address) && !heap_.usable(address, op.size)) {
-        plain(t, address, op.size, false, site); // says what is wrong
+    if (tag == 0) {
+        check_alive(t, address, op.size, site);
     }
     for (;;) {
         target where;
@@ -261,6 +290,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             race(t, address, *before, now);
         }
         if (tag == 0) {
+            check_initialised(t, op, address, result.seen, site);
             if (result.wrote && result.newest) {
                 write_memory(address, op.size, written(op, result.seen));
             }
@@ -324,27 +354,103 @@ void session::fence(modelled_thread& t, order o, const void* site) {
     refresh_clock(t);
 }
 
-void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
-                    bool frees) {
-    if (heap::owns(address) && !heap_.usable(address, size)) {
-        const heap::block* b = heap_.block_around(address);
+// Fails when what was read is what the allocator left there. What library code writes is not announced, but memory
+// shows it.
+void session::check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
+                                const void* site) {
+    if (!reads(op) || !heap::owns(address)) {
+        return;
+    }
+    for (unsigned i = 0; i < op.size; ++i) {
+        if (byte_of(seen, i) != heap::fresh_byte) {
+            return;
+        }
+    }
+    const graph& g = strategy_->current();
+    const event& last = g.at(g.thread(t.id)[t.clock[t.id] - 1U]);
+    const event& read = last.kind == event_kind::write ? g.at(last.source) : last;
+    if (read.source != initial_write || shadow_.written(address, op.size)) {
+        return;
+    }
+    const heap::block* const b = heap_.block_around(address);
+    remark_on(t, "nobody had written there", site);
+    fail(fault::uninitialised,
+         "an atomic access reads " + std::to_string(op.size) + " bytes that nobody has written, thread " +
+             std::to_string(t.id) + " at " + place_of(site) + "\n  in a block of " + std::to_string(b->size) +
+             " bytes, allocated by thread " + std::to_string(b->owner) + " at " + place_of(b->site));
+}
+
+// Whether there is no other thread, as far as this one knows: nobody is left who could hold an old address.
+bool session::alone(const modelled_thread& t) const {
+    if (t.id != 0) {
+        return false; // whoever created it may be alive
+    }
+    const graph& g = strategy_->current();
+    const auto knows = [&](event_id e) {
+        return e >= 0 && g.at(e).thread < t.clock_size && t.clock[g.at(e).thread] > g.at(e).index;
+    };
+    for (std::size_t u = 1; u < g.thread_count(); ++u) {
+        const auto events = g.thread(static_cast<thread_id>(u));
+        const bool over = !events.empty() && g.at(events.back()).kind == event_kind::finish && knows(events.back());
+        if (!over && knows(g.creation_of(static_cast<thread_id>(u)))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+void* session::allocate(modelled_thread& t, std::size_t bytes, std::size_t alignment, allocator how, const void* site) {
+    t.arrivals.clear();
+    if (t.reused < options_.reuse_max) {
+        heap::block* const b = heap_.reusable(t.id, bytes, alignment);
+        if (b != nullptr && !alone(t) && choose(t, 2, site) == 1) {
+            ++t.reused;
+            remark_on(t, "is given the memory of a freed block", site);
+            shadow_.renew(heap::start_of(*b), std::max<std::uint64_t>(b->size, bytes));
+            return heap_.reuse(*b, t.id, t.clock[t.id], bytes, how, site);
+        }
+    }
+    return heap_.allocate(t.id, bytes, alignment, how, site);
+}
+
+// Fails when the access is not one to a block that is alive, or to one that was freed and lives again, unbeknown to
+// the thread.
+void session::check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site) {
+    if (!heap::owns(address)) {
+        return;
+    }
+    const bool usable = heap_.usable(address, size);
+    const heap::block* const again = usable ? heap_.reused_around(address) : nullptr;
+    const bool old = again != nullptr && again->owner != t.id &&
+                     (again->owner >= t.clock_size || t.clock[again->owner] <= again->epoch);
+    if (!usable || old) {
+        const heap::block* b = old ? again : heap_.block_around(address);
         std::string what = b == nullptr ? "an access to memory that was never allocated"
+                           : old        ? "use after free, of memory that is in use again"
                            : b->freed   ? "use after free"
                                         : "an access outside of its block";
         what += ": " + std::to_string(size) + " bytes, thread " + std::to_string(t.id) + " at " + place_of(site);
         if (b != nullptr) {
             what += "\n  the block of " + std::to_string(b->size) + " bytes was allocated by thread " +
                     std::to_string(b->owner) + " at " + place_of(b->site);
-            if (b->freed) {
+            if (old) {
+                what +=
+                    ", after thread " + std::to_string(b->free_thread) + " had freed it at " + place_of(b->free_site);
+            } else if (b->freed) {
                 what += "\n  and freed by thread " + std::to_string(b->free_thread) + " at " + place_of(b->free_site);
             }
         }
-        if (b != nullptr && b->freed) {
+        if (b != nullptr && (b->freed || old)) {
             remarks_.push_back({b->free_thread, b->free_epoch, "frees the block", b->free_site});
         }
         remark_on(t, "uses the block", site);
-        fail(b != nullptr && b->freed ? fault::use_after_free : fault::out_of_bounds, what);
+        fail(b != nullptr && (b->freed || old) ? fault::use_after_free : fault::out_of_bounds, what);
     }
+}
+
+void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
+                    bool frees) {
+    check_alive(t, address, size, site);
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
         t.arrivals.clear(); // what it writes to its own stack is compared
     }
@@ -421,6 +527,7 @@ modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*)
     modelled_thread& c = *threads_[child];
     c.on = &fiber_at(child);
     c.entry = entry_point;
+    c.c11_entry = nullptr;
     c.argument = argument;
     c.result = nullptr;
     c.started = true;
@@ -430,17 +537,41 @@ modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*)
     return c;
 }
 
-void session::join(modelled_thread& t, modelled_thread& child, const void* site) {
+void session::join(modelled_thread& t, modelled_thread& child, const void* site, bool patient) {
     if (child.joined || child.detached || &child == &t) {
         fail(fault::lock_misuse, "join of a thread that cannot be joined", site);
     }
+    t.impatient = !patient;
     while (strategy_->join(t.id, child.id, site) == progress::wait) {
         switch_away(t);
     }
+    t.impatient = false;
     child.joined = true;
     turns_.push_back(t.id);
     t.arrivals.clear();
     refresh_clock(t);
+}
+
+std::uint64_t session::time_before(const modelled_thread& t) const noexcept {
+    std::uint64_t latest = t.time_ns;
+    for (const auto& other : threads_) {
+        if (!other->started || other->id == t.id || other->id >= t.clock_size) {
+            continue;
+        }
+        for (auto look = other->looks.rbegin(); look != other->looks.rend(); ++look) {
+            if (look->epoch < t.clock[other->id]) {
+                latest = std::max(latest, look->time_ns);
+                break;
+            }
+        }
+    }
+    return latest;
+}
+
+void session::leave_thread(modelled_thread& t) {
+    t.ending = true;
+    running = &t;
+    unwind_all(t.unwinding);
 }
 
 modelled_thread* session::overflowed(std::uint64_t address) noexcept {

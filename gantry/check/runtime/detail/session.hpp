@@ -17,6 +17,7 @@
 #include <gantry/check/runtime/detail/shadow.hpp>
 
 #include <pthread.h>
+#include <unwind.h>
 
 #include <algorithm>
 #include <array>
@@ -56,9 +57,31 @@ struct arrival {
     std::uint32_t events;
 };
 
+// A lock that the thread has, and how often.
+struct holding {
+    const void* lock;
+    unsigned depth;
+    bool shared;
+};
+
+// What a clock said when the thread had done so many events.
+struct clock_look {
+    std::uint32_t epoch;
+    std::uint64_t time_ns;
+};
+
+struct key_value {
+    pthread_key_t key;
+    void* value;
+};
+
+// What a thread's clock goes on by when it is looked at first.
+inline constexpr std::uint64_t first_tick_ns = 1000;
+
 struct modelled_thread {
     fiber* on = nullptr;
     void* (*entry)(void*) = nullptr;
+    int (*c11_entry)(void*) = nullptr; // instead of the other
     void* argument = nullptr;
     void* result = nullptr;
     thread_id id = 0;
@@ -66,16 +89,24 @@ struct modelled_thread {
     bool finished = false;
     bool joined = false;
     bool detached = false;
+    bool impatient = false; // joins, but would give up
     std::uint32_t clock_size = 0;
     std::array<std::uint32_t, threads_max> clock{};
     call_stack calls;
     std::vector<thread_exit> exits;
     std::vector<arrival> arrivals;
     std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
-    std::uint64_t tick_ns = 0;
+    std::uint64_t tick_ns = first_tick_ns;
     unsigned spurious = 0; // wake-ups for no reason so far
     unsigned weak_failures = 0;
-    std::vector<std::pair<pthread_mutex_t*, unsigned>> held; // and how often
+    unsigned reused = 0; // blocks
+    std::vector<holding> held;
+    std::vector<clock_look> looks;
+    std::vector<key_value> values; // of pthread_key_t
+    unsigned keys = 0;             // made so far
+    unsigned early_joins = 0;      // that did not wait for the thread's end
+    _Unwind_Exception unwinding;   // by pthread_exit()
+    bool ending = false;           // the same
 };
 
 // An order of the program that is weakened while it runs: all accesses of these call sites (one line of source may have
@@ -118,11 +149,18 @@ public:
     // One of 0 .. options-1.
     std::uint32_t choose(modelled_thread& t, std::uint32_t options, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
+    // Memory for the thread, or null.
+    void* allocate(modelled_thread& t, std::size_t bytes, std::size_t alignment, allocator how, const void* site);
     void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                bool frees = false);
     modelled_thread& create(modelled_thread& t, void* (*entry)(void*), void* argument, const void* site);
-    void join(modelled_thread& t, modelled_thread& child, const void* site);
+    // `patient`: it is a deadlock if the child never ends.
+    void join(modelled_thread& t, modelled_thread& child, const void* site, bool patient = true);
+    // The latest that the thread can know a clock to have said.
+    [[nodiscard]] std::uint64_t time_before(const modelled_thread& t) const noexcept;
     [[noreturn]] void exit_thread(modelled_thread& t);
+    // Unwinds the thread's stack first.
+    [[noreturn]] void leave_thread(modelled_thread& t);
     [[noreturn]] void fail(fault f, std::string what, const void* site = nullptr);
 
     void at_exit(thread_exit what) { exits_.push_back(what); }
@@ -153,6 +191,10 @@ private:
     static void enter(void* thread);
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
+    [[nodiscard]] bool alone(const modelled_thread& t) const;
+    void check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
+                           const void* site);
+    void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void restore_globals();
     void look_out(const modelled_thread& t, const touch& now);
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);

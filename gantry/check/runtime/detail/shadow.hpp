@@ -64,6 +64,31 @@ public:
         return race;
     }
 
+    // The memory begins a new life: what is accessed atomically there from now on are new objects.
+    void renew(std::uint64_t address, std::size_t size) {
+        while (size > 0) {
+            const std::uint64_t offset = address % 8;
+            const std::size_t part = std::min<std::size_t>(size, 8 - offset);
+            const auto mask = static_cast<std::uint8_t>(((1U << part) - 1U) << offset);
+            slot& s = make(address / 8);
+            renew(s, mask);
+            s.written = static_cast<std::uint8_t>(s.written & ~mask);
+            address += part;
+            size -= part;
+        }
+    }
+
+    // Whether any of the bytes was written plainly in this life.
+    [[nodiscard]] bool written(std::uint64_t address, std::size_t size) const noexcept {
+        for (std::uint64_t at = address; at < address + size; ++at) {
+            const slot* s = find(at / 8);
+            if (s != nullptr && ((s->written >> (at % 8)) & 1U) != 0) {
+                return true;
+            }
+        }
+        return false;
+    }
+
     // Which object lies at the address: counts up when a byte that was accessed atomically is written plainly.
     [[nodiscard]] std::uint32_t epoch_of(std::uint64_t address) const noexcept {
         const slot* s = find(address / 8);
@@ -79,6 +104,7 @@ private:
         std::uint32_t first = none;
         std::array<std::uint16_t, 8> object{}; // per byte
         std::uint8_t atomic = 0;               // mask of bytes
+        std::uint8_t written = 0;              // plainly; mask of bytes
     };
 
     struct link {
@@ -114,7 +140,7 @@ private:
         }
         slot& s = place(cell);
         if (s.generation != generation_) {
-            s = {cell, generation_, none, {}, 0};
+            s = {cell, generation_, none, {}, 0, 0};
             ++used_;
         }
         return s;
@@ -126,6 +152,15 @@ private:
             if (s.generation != generation_ || s.cell == cell) {
                 return s;
             }
+        }
+    }
+
+    static void renew(slot& s, std::uint8_t mask) noexcept {
+        if (const unsigned anew = s.atomic & mask; anew != 0) {
+            for (unsigned i = 0; i < 8; ++i) {
+                s.object[i] = static_cast<std::uint16_t>(s.object[i] + ((anew >> i) & 1U));
+            }
+            s.atomic = static_cast<std::uint8_t>(s.atomic & ~anew);
         }
     }
 
@@ -155,11 +190,9 @@ private:
         s.first = index;
         if (what.atomic) {
             s.atomic |= what.mask;
-        } else if (const unsigned anew = s.atomic & what.mask; what.writes && anew != 0) {
-            for (unsigned i = 0; i < 8; ++i) {
-                s.object[i] = static_cast<std::uint16_t>(s.object[i] + ((anew >> i) & 1U));
-            }
-            s.atomic = static_cast<std::uint8_t>(s.atomic & ~anew);
+        } else if (what.writes) {
+            renew(s, what.mask);
+            s.written |= what.frees ? std::uint8_t{0} : what.mask;
         }
         touches_.push_back({what, first});
         return race;
