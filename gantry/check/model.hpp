@@ -149,14 +149,41 @@ struct weakening {
 // Inside a body: notes what this execution came to; kept when it runs to its end.
 void outcome(std::initializer_list<std::int64_t> values);
 
+// A point in a thread's program, of one execution.
+struct moment {
+    std::uint32_t thread = 0; // 0 is the body's own
+    std::uint32_t number = 0; // counts up as the execution was run, which is one of the orders that it allows
+};
+
+// Inside a body: the point that the calling thread is at. It is no event: it orders nothing and makes no execution
+// more. Outside of a model the process is aborted; so it is in happens_before().
+[[nodiscard]] moment here();
+
+// Whether `a` lies before `b`: earlier in the same thread, or something that a's thread did after `a` happens before
+// something that b's thread did before `b`. Of a loop that waits, the last round counts.
+[[nodiscard]] bool happens_before(const moment& a, const moment& b);
+
+// Inside a body: calls `what(context)` as if it were no part of the program. Its accesses are not announced and race
+// with nothing, its memory is the process's and outlives the execution. For judging what happened, or for keeping it;
+// it must not call fail(), wait, or change what the program will look at. Elsewhere: calls it.
+void aside(void (*what)(void*), void* context);
+
+template<class Function>
+void aside(Function what) {
+    aside([](void* function) { (*static_cast<Function*>(function))(); }, &what);
+}
+
 // Inside a body: ends this execution as a failure. Outside: the process is aborted.
 [[noreturn]] void fail(const char* what, const char* file, int line);
 
-// A model with a name, found by the program's main().
+struct certificate;
+
+// A model with a name, or scenarios with one (scenario/scenario.hpp), found by the program's main().
 struct registered_model {
     const char* name;
-    void (*body)();
-    registered_model* next;
+    void (*body)() = nullptr;
+    registered_model* next = nullptr;
+    certificate (*scenarios)(const model_options& given) = nullptr;
 };
 
 // Adds to the list that main() walks.

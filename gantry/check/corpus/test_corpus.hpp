@@ -30,6 +30,9 @@ inline bool add(const char* name, fault expected, void (*body)()) {
     return true;
 }
 
+// How much is wrong with scenarios().
+int wrong_scenarios();
+
 } // namespace gantry::check::corpus
 
 // MODEL_IS(name, fault): what the checker must say about the GANTRY_MODEL of that name earlier in the file.

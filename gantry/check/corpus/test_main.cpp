@@ -117,6 +117,6 @@ int main(int argc, char** argv) {
             std::printf("%s\n", r.report.c_str());
         }
     }
-    wrong += only == nullptr ? weakened_orders() + missing_edges() : 0;
+    wrong += only == nullptr ? weakened_orders() + missing_edges() + corpus::wrong_scenarios() : 0;
     return wrong == 0 ? 0 : 1;
 }

@@ -24,33 +24,6 @@ constexpr std::size_t line_bytes_max = 4096;
 constexpr std::array<std::string_view, 7> objects = {"register", "counter", "set",          "map",
                                                      "stack",    "queue",   "relaxed-queue"};
 
-struct verb_name {
-    verb what;
-    std::string_view name;
-    bool key;
-    bool value;
-    bool expected;
-};
-
-constexpr std::array<verb_name, 12> verbs = {{
-    {verb::read, "read", false, false, false},
-    {verb::write, "write", false, true, false},
-    {verb::compare_exchange, "compare_exchange", false, true, true},
-    {verb::add, "add", false, true, false},
-    {verb::insert, "insert", true, false, false},
-    {verb::erase, "erase", true, false, false},
-    {verb::contains, "contains", true, false, false},
-    {verb::put, "put", true, true, false},
-    {verb::get, "get", true, false, false},
-    {verb::push, "push", false, true, false},
-    {verb::try_push, "try_push", false, true, false},
-    {verb::pop, "pop", false, false, false},
-}};
-
-const verb_name& entry_of(verb what) {
-    return *std::ranges::find(verbs, what, &verb_name::what);
-}
-
 // Calls `with` with the specification that the file names, at its start; false if there is none.
 template<class With>
 bool with_specification(const history_file& file, const With& with) {
@@ -230,8 +203,8 @@ void read_operation(line_reader& in, const history_file& file, record<request, r
     in.only({"thread", "op", "key", "value", "expected", "result", "call", "end"});
     one.thread = static_cast<std::uint32_t>(in.natural("thread", std::numeric_limits<std::uint32_t>::max()));
     const std::string name = in.text("op");
-    const auto known = std::ranges::find(verbs, name, &verb_name::name);
-    if (known == verbs.end()) {
+    const auto known = std::ranges::find(detail::verbs, name, &detail::verb_words::name);
+    if (known == detail::verbs.end()) {
         in.fail("\"op\" is none that is known");
         return;
     }
@@ -334,7 +307,7 @@ std::string write_history(const history_file& file) {
     }
     text += "}\n";
     for (const auto& each : file.all) {
-        const verb_name& known = entry_of(each.what.what);
+        const detail::verb_words& known = detail::words_of(each.what.what);
         text += "{\"thread\":" + std::to_string(each.thread) + ",\"op\":\"";
         text += known.name;
         text += '"';
@@ -365,7 +338,7 @@ std::expected<history_result, history_error> check_file(const history_file& file
         for (std::size_t i = 0; i < file.all.size(); ++i) {
             if (const verb what = file.all[i].what.what; !start.knows(what)) {
                 std::string wrong = "a " + file.object + " has no ";
-                wrong += entry_of(what).name;
+                wrong += detail::words_of(what).name;
                 outcome = std::unexpected(history_error{.line = i + 2, .what = std::move(wrong)});
                 return;
             }
@@ -376,28 +349,6 @@ std::expected<history_result, history_error> check_file(const history_file& file
         return std::unexpected(history_error{.line = 0, .what = "nobody says which object it is"});
     }
     return std::move(*outcome);
-}
-
-std::string text_of(const record<request, response>& one) {
-    const verb_name& known = entry_of(one.what.what);
-    std::string arguments;
-    const auto argument = [&](bool there, std::int64_t value) {
-        if (there) {
-            arguments += (arguments.empty() ? "" : ", ") + std::to_string(value);
-        }
-    };
-    argument(known.key, one.what.key);
-    argument(known.expected, one.what.expected);
-    argument(known.value, one.what.value);
-    std::string text(known.name);
-    text += '(' + arguments + ')';
-    if (one.is_pending()) {
-        return text + " pending";
-    }
-    if (!one.result) {
-        return text;
-    }
-    return text + " -> " + (*one.result ? std::to_string(**one.result) : std::string("nothing"));
 }
 
 } // namespace gantry::check

@@ -53,7 +53,4 @@ struct history_error {
 [[nodiscard]] std::expected<history_result, history_error> check_file(const history_file& file,
                                                                       const history_options& options = {});
 
-// "push(1) -> nothing", for people.
-[[nodiscard]] std::string text_of(const record<request, response>& one);
-
 } // namespace gantry::check

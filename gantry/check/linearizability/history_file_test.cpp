@@ -3,6 +3,7 @@
 // picture shows what matters and runs nothing; gantry-linear's exit status is its verdict.
 #include <gantry/check/linearizability/history_file.hpp>
 #include <gantry/check/linearizability/history_page.hpp>
+#include <gantry/check/linearizability/history_text.hpp>
 #include <gantry/check/linearizability/linearizability_test_support.hpp>
 #include <gantry/check/linearizability/recorder.hpp>
 

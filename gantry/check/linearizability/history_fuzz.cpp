@@ -3,6 +3,7 @@
 // and drawn.
 #include <gantry/check/linearizability/history_file.hpp>
 #include <gantry/check/linearizability/history_page.hpp>
+#include <gantry/check/linearizability/history_text.hpp>
 
 #include <cstddef>
 #include <cstdint>

@@ -18,6 +18,10 @@
 // moment in which nothing was running), `sequential` (each thread's own order; never partitioned, because two
 // sequentially consistent halves may make a whole that is not).
 //
+// Where there is no clock for all threads, `precedes` says what came before what: inside a model that is
+// happens-before (model_history.hpp). Such a history is never partitioned either: with an order that is not one of
+// time, parts that have an explanation each may have none together (store buffering on two keys of a map).
+//
 // Threads: a function; calls are independent. Progress: allocates. Ordering: n/a.
 // Cost: exponential in the worst case; linear in length where few operations overlap. A state costs about
 // sizeof(specification) + 50 bytes and is counted against states_max.
@@ -83,6 +87,10 @@ concept specification =
 
 enum class condition : std::uint8_t { linearizable, quiescent, sequential };
 
+[[nodiscard]] constexpr const char* name_of(condition what) noexcept {
+    return what == condition::linearizable ? "linearizable" : what == condition::quiescent ? "quiescent" : "sequential";
+}
+
 enum class verdict : std::uint8_t { holds, violated, unknown };
 
 struct history_options {
@@ -117,6 +125,14 @@ struct budget {
         return !deadline || ++tries % 1024 != 0 || std::chrono::steady_clock::now() < *deadline;
     }
 };
+
+[[nodiscard]] inline budget budget_of(const history_options& options) {
+    budget allowed{.states_left = options.states_max, .deadline = {}};
+    if (options.time) {
+        allowed.deadline = std::chrono::steady_clock::now() + *options.time;
+    }
+    return allowed;
+}
 
 struct found {
     verdict is = verdict::unknown;
@@ -278,6 +294,43 @@ inline void widen_to_busy_times(std::span<interval> operations) {
     }
 }
 
+template<class Operation, class Result>
+[[nodiscard]] std::vector<interval> times_of(const history<Operation, Result>& all) {
+    std::vector<interval> times;
+    times.reserve(all.size());
+    for (const auto& each : all) {
+        GANTRY_ASSERT(each.call < each.end);
+        times.push_back({.call = each.call, .end = each.end, .thread = each.thread, .pending = each.is_pending()});
+    }
+    return times;
+}
+
+// Which busy time each operation lies in: two of them lie in the same one if they overlap, or if a third one, a fourth
+// and so on connect them. A busy time comes before another as a whole or not at all.
+template<class Precedes>
+[[nodiscard]] std::vector<std::size_t> busy_times(std::size_t operations, const Precedes& precedes) {
+    std::vector<std::size_t> time(operations, operations);
+    std::vector<std::size_t> reached;
+    for (std::size_t i = 0; i < operations; ++i) {
+        if (time[i] != operations) {
+            continue;
+        }
+        time[i] = i;
+        reached.push_back(i);
+        while (!reached.empty()) {
+            const std::size_t a = reached.back();
+            reached.pop_back();
+            for (std::size_t b = 0; b < operations; ++b) {
+                if (time[b] == operations && !precedes(a, b) && !precedes(b, a)) {
+                    time[b] = i;
+                    reached.push_back(b);
+                }
+            }
+        }
+    }
+    return time;
+}
+
 } // namespace detail
 
 // Requires call < end of each operation, and that those of one thread do not overlap.
@@ -286,12 +339,7 @@ template<specification Spec>
                                            const history<typename Spec::operation, typename Spec::result>& all,
                                            const history_options& options = {}) {
     using entry = record<typename Spec::operation, typename Spec::result>;
-    std::vector<detail::interval> times;
-    times.reserve(all.size());
-    for (const entry& each : all) {
-        GANTRY_ASSERT(each.call < each.end);
-        times.push_back({.call = each.call, .end = each.end, .thread = each.thread, .pending = each.is_pending()});
-    }
+    std::vector<detail::interval> times = detail::times_of(all);
     if (options.what == condition::quiescent) {
         detail::widen_to_busy_times(times);
     }
@@ -319,10 +367,7 @@ template<specification Spec>
     history_result result;
     result.is = verdict::holds;
     result.parts = parts.size();
-    detail::budget allowed{.states_left = options.states_max, .deadline = {}};
-    if (options.time) {
-        allowed.deadline = std::chrono::steady_clock::now() + *options.time;
-    }
+    detail::budget allowed = detail::budget_of(options);
     // Where each operation of the witness may be said to take effect: as soon as it was called and those before it in
     // its part have. Sorted by that, the witnesses of all parts make one that keeps the order of time.
     std::vector<std::array<std::uint64_t, 3>> effects; // when, the how-manieth, index
@@ -371,6 +416,60 @@ template<specification Spec>
         for (const auto& [effect, position, i] : effects) {
             result.order.push_back(i);
         }
+    }
+    return result;
+}
+
+// The same where `precedes(a, b)` says whether operation a of `all` ended before b was called: a strict partial order,
+// in which the operations of one thread follow each other as their calls do. Stamps count within a thread only; `end`
+// also says what is pending.
+template<specification Spec, class Precedes>
+requires std::predicate<const Precedes&, std::size_t, std::size_t>
+[[nodiscard]] history_result check_history(const Spec& start,
+                                           const history<typename Spec::operation, typename Spec::result>& all,
+                                           const Precedes& precedes, const history_options& options = {}) {
+    history_result result;
+    result.is = verdict::holds;
+    if (all.empty()) {
+        return result;
+    }
+    const std::vector<detail::interval> times = detail::times_of(all);
+    std::vector<const record<typename Spec::operation, typename Spec::result>*> operations;
+    for (const auto& each : all) {
+        operations.push_back(&each);
+    }
+    detail::budget allowed = detail::budget_of(options);
+    const auto run = [&](auto order) {
+        return detail::search<Spec, decltype(order)>(start, std::move(order), operations).run(allowed);
+    };
+    const auto ordered = [&](std::size_t a, std::size_t b) {
+        return !times[a].pending && precedes(a, b);
+    };
+    detail::found found;
+    switch (options.what) {
+    case condition::linearizable:
+        found = run(detail::partial_order(times, ordered));
+        break;
+    case condition::quiescent: {
+        const std::vector<std::size_t> time = detail::busy_times(all.size(), ordered);
+        found = run(detail::partial_order(
+            times, [&](std::size_t a, std::size_t b) { return time[a] != time[b] && ordered(a, b); }));
+        break;
+    }
+    case condition::sequential:
+        found = run(detail::program_order(times));
+        break;
+    }
+    result.is = found.is;
+    result.order = std::move(found.order);
+    result.states = found.states;
+    result.parts = 1;
+    if (found.is != verdict::holds) {
+        if (found.stuck != detail::nothing) {
+            result.stuck = found.stuck;
+        }
+        result.part.resize(all.size());
+        std::iota(result.part.begin(), result.part.end(), std::size_t{0});
     }
     return result;
 }

@@ -371,6 +371,106 @@ TEST(relaxed_queue, with_one_is_a_queue_and_with_two_is_not) {
     EXPECT_GT(differ, 5);
 }
 
+// ------------------------------------------------------------------------------------ what came first is not all time
+
+// A part of what the stamps say, and what follows from it, as a matrix.
+std::vector<std::vector<bool>> thinned(const events& all, prng& random) {
+    std::vector<std::vector<bool>> before(all.size(), std::vector<bool>(all.size()));
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        for (std::size_t j = 0; j < all.size(); ++j) {
+            before[i][j] = all[i].end < all[j].call && (all[i].thread == all[j].thread || random.uniform_below(3) == 0);
+        }
+    }
+    for (std::size_t k = 0; k < all.size(); ++k) {
+        for (std::size_t i = 0; i < all.size(); ++i) {
+            for (std::size_t j = 0; j < all.size(); ++j) {
+                before[i][j] = before[i][j] || (before[i][k] && before[k][j]);
+            }
+        }
+    }
+    return before;
+}
+
+TEST(partial_order, agrees_with_brute_force) {
+    std::array<std::array<int, 2>, conditions.size()> seen{};
+    int weaker = 0;
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        prng random(seed);
+        const queue_specification start;
+        const events all =
+            random_history(start, random, {}, [](prng& r) { return one_of(r, {verb::push, verb::pop}); });
+        const auto matrix = thinned(all, random);
+        const auto ended = [&](std::size_t one, std::size_t other) -> bool {
+            return matrix[one][other];
+        };
+        for (std::size_t i = 0; i < conditions.size(); ++i) {
+            const auto before = [&](std::size_t one, std::size_t other) {
+                return test::precedes(all, conditions[i], ended, one, other);
+            };
+            const history_result result = check_history(start, all, ended, {.what = conditions[i]});
+            const bool holds = test::explained_in(start, all, before);
+            ASSERT_EQ(result.is, holds ? verdict::holds : verdict::violated) << "seed " << seed << ", condition " << i;
+            ASSERT_EQ(test::fault_in(start, all, before, result), "") << "seed " << seed << ", condition " << i;
+            ++seen[i][holds ? 1 : 0];
+        }
+        const bool timed = check_history(start, all).is == verdict::holds;
+        const bool ordered = check_history(start, all, ended).is == verdict::holds;
+        ASSERT_TRUE(ordered || !timed) << "seed " << seed << ": less order forbids less";
+        weaker += ordered != timed ? 1 : 0;
+    }
+    for (const auto& [refused, accepted] : seen) {
+        EXPECT_GT(refused, 50);
+        EXPECT_GT(accepted, 50);
+    }
+    EXPECT_GT(weaker, 10);
+}
+
+TEST(partial_order, of_time_gives_the_verdicts_of_time) {
+    for (std::uint64_t seed = 0; seed < seeds; ++seed) {
+        prng random(seed);
+        const events all = random_history(map_specification{}, random, {.operations = 8},
+                                          [](prng& r) { return one_of(r, {verb::put, verb::erase, verb::get}); });
+        for (const condition what : conditions) {
+            const history_result timed = check_history(map_specification{}, all, {.what = what});
+            const history_result ordered = check_history(
+                map_specification{}, all,
+                [&](std::size_t one, std::size_t other) { return all[one].end < all[other].call; }, {.what = what});
+            ASSERT_EQ(ordered.is, timed.is) << "seed " << seed;
+        }
+    }
+}
+
+TEST(partial_order, two_keys_each_explained_and_not_together) {
+    // Store buffering: each thread puts one key and finds the other empty, and nothing orders the threads.
+    events all = {
+        {.thread = a, .what = {.what = verb::put, .key = 1, .value = x}, .result = response{}, .call = 1, .end = 2},
+        {.thread = a, .what = {.what = verb::get, .key = 2}, .result = response{}, .call = 3, .end = 4},
+        {.thread = b, .what = {.what = verb::put, .key = 2, .value = y}, .result = response{}, .call = 5, .end = 6},
+        {.thread = b, .what = {.what = verb::get, .key = 1}, .result = response{}, .call = 7, .end = 8},
+    };
+    const auto same_thread = [&](std::size_t i, std::size_t j) {
+        return all[i].thread == all[j].thread && all[i].call < all[j].call;
+    };
+    EXPECT_EQ(check_history(map_specification{}, all, same_thread).is, verdict::violated);
+    const events both = all;
+    for (const std::int64_t key : {1, 2}) {
+        all = both;
+        std::erase_if(all, [&](const auto& each) { return each.what.key != key; });
+        EXPECT_EQ(check_history(map_specification{}, all, same_thread).is, verdict::holds);
+    }
+}
+
+TEST(partial_order, limits_are_told) {
+    const events all = hard(12);
+    const auto never = [](std::size_t, std::size_t) {
+        return false;
+    };
+    const history_result result = check_history(queue_specification{}, all, never, {.states_max = 100});
+    EXPECT_EQ(result.is, verdict::unknown);
+    EXPECT_FALSE(result.order.empty());
+    EXPECT_EQ(check_history(queue_specification{}, events{}, never).is, verdict::holds);
+}
+
 TEST(partition, many_keys_searched_apart_and_told_together) {
     prng random(7);
     for (int round = 0; round < 50; ++round) {

@@ -92,17 +92,50 @@ inline bool precedes(const events& all, condition what, std::size_t a, std::size
     return false;
 }
 
+// The same where `ended(a, b)` says what ended before what was called.
+template<class Ended>
+bool precedes(const events& all, condition what, const Ended& ended, std::size_t a, std::size_t b) {
+    if (all[a].is_pending() && what != condition::sequential) {
+        return false;
+    }
+    switch (what) {
+    case condition::linearizable:
+        return ended(a, b);
+    case condition::sequential:
+        return all[a].thread == all[b].thread && all[a].call < all[b].call;
+    case condition::quiescent:
+        // A set with a and without b, all of which ended before the rest was called.
+        for (std::size_t set = 0; set < std::size_t{1} << all.size(); ++set) {
+            const auto in = [&](std::size_t i) {
+                return (set >> i & 1U) != 0;
+            };
+            bool quiet = in(a) && !in(b);
+            for (std::size_t i = 0; quiet && i < all.size(); ++i) {
+                for (std::size_t j = 0; quiet && j < all.size(); ++j) {
+                    quiet = !in(i) || in(j) || (!all[i].is_pending() && ended(i, j));
+                }
+            }
+            if (quiet) {
+                return true;
+            }
+        }
+        return false;
+    }
+    return false;
+}
+
 // Whether `order` keeps what must come first; what is not in it is taken to come last or never, but what is `elsewhere`
 // does not matter.
-inline bool keeps_order(const events& all, condition what, const std::vector<std::size_t>& order,
-                        const std::vector<bool>& elsewhere) {
+template<class Before>
+bool keeps_order(const events& all, const Before& before_it, const std::vector<std::size_t>& order,
+                 const std::vector<bool>& elsewhere) {
     std::vector<bool> before(all.size());
     for (const std::size_t i : order) {
         if (before[i] || elsewhere[i]) {
             return false;
         }
         for (std::size_t j = 0; j < all.size(); ++j) {
-            if (!before[j] && !elsewhere[j] && j != i && precedes(all, what, j, i)) {
+            if (!before[j] && !elsewhere[j] && j != i && before_it(j, i)) {
                 return false;
             }
         }
@@ -112,14 +145,14 @@ inline bool keeps_order(const events& all, condition what, const std::vector<std
 }
 
 // Every order of every set of operations that holds the completed ones.
-template<class Spec>
-bool explained_by_some_order(const Spec& start, const events& all, condition what, std::vector<std::size_t>& order,
-                             std::vector<bool>& used) {
+template<class Spec, class Before>
+bool explained_by_some_order(const Spec& start, const events& all, const Before& before,
+                             std::vector<std::size_t>& order, std::vector<bool>& used) {
     bool whole = true;
     for (std::size_t i = 0; i < all.size(); ++i) {
         whole = whole && (used[i] || all[i].is_pending());
     }
-    if (whole && keeps_order(all, what, order, std::vector<bool>(all.size())) &&
+    if (whole && keeps_order(all, before, order, std::vector<bool>(all.size())) &&
         !states_after(start, all, order).empty()) {
         return true;
     }
@@ -129,7 +162,7 @@ bool explained_by_some_order(const Spec& start, const events& all, condition wha
         }
         used[i] = true;
         order.push_back(i);
-        const bool found = explained_by_some_order(start, all, what, order, used);
+        const bool found = explained_by_some_order(start, all, before, order, used);
         order.pop_back();
         used[i] = false;
         if (found) {
@@ -139,16 +172,21 @@ bool explained_by_some_order(const Spec& start, const events& all, condition wha
     return false;
 }
 
-template<class Spec>
-bool explained(const Spec& start, const events& all, condition what) {
+template<class Spec, class Before>
+bool explained_in(const Spec& start, const events& all, const Before& before) {
     std::vector<std::size_t> order;
     std::vector<bool> used(all.size());
-    return explained_by_some_order(start, all, what, order, used);
+    return explained_by_some_order(start, all, before, order, used);
+}
+
+template<class Spec>
+bool explained(const Spec& start, const events& all, condition what) {
+    return explained_in(start, all, [&](std::size_t a, std::size_t b) { return precedes(all, what, a, b); });
 }
 
 // What is wrong with a result, or nothing.
-template<class Spec>
-std::string fault(const Spec& start, const events& all, condition what, const history_result& result) {
+template<class Spec, class Before>
+std::string fault_in(const Spec& start, const events& all, const Before& before, const history_result& result) {
     std::vector<bool> used(all.size());
     for (const std::size_t i : result.order) {
         used.at(i) = true;
@@ -174,13 +212,18 @@ std::string fault(const Spec& start, const events& all, condition what, const hi
             return "no part";
         }
     }
-    if (!keeps_order(all, what, result.order, elsewhere)) {
+    if (!keeps_order(all, before, result.order, elsewhere)) {
         return "the order breaks what must come first";
     }
     if (states_after(start, all, result.order).empty()) {
         return "the order explains nothing";
     }
     return {};
+}
+
+template<class Spec>
+std::string fault(const Spec& start, const events& all, condition what, const history_result& result) {
+    return fault_in(start, all, [&](std::size_t a, std::size_t b) { return precedes(all, what, a, b); }, result);
 }
 
 } // namespace gantry::check::test

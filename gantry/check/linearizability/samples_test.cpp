@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 // The samples of the README and of the header comments compile and tell the truth.
+#include <gantry/check/linearizability/history_text.hpp>
 #include <gantry/check/linearizability/linearizability.hpp>
 #include <gantry/check/linearizability/recorder.hpp>
 #include <gantry/check/linearizability/specifications.hpp>
@@ -10,6 +11,9 @@
 #include <cstdint>
 #include <deque>
 #include <mutex>
+#include <optional>
+#include <ostream>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -68,6 +72,7 @@ TEST(samples, made_by_hand) {
     const history_result result = check_history(queue_specification{}, all);
     EXPECT_EQ(result.is, verdict::holds);
     EXPECT_EQ(result.order, (std::vector<std::size_t>{0, 1}));
+    EXPECT_EQ(text_of(all[0]), "push(7) -> nothing");
 }
 
 // A one-time flag: the first to set it is told so.
@@ -89,7 +94,35 @@ TEST(samples, a_specification_of_your_own) {
     };
     EXPECT_EQ(check_history(flag_specification{}, all).is, verdict::holds);
     all[0].result = true;
-    EXPECT_EQ(check_history(flag_specification{}, all).is, verdict::violated);
+    const history_result result = check_history(flag_specification{}, all);
+    EXPECT_EQ(result.is, verdict::violated);
+    EXPECT_EQ(explained(all, result), "an order explains 1 of 2 operations:\n  1. thread 0: 0 -> true\n"
+                                      "but then not  thread 1: 0 -> true, called at 2\n");
+}
+
+// What a class is shown as: its own text_of(), its text, what it holds, its number, or what it writes to a stream.
+struct shown_by_itself {
+    friend std::string text_of(const shown_by_itself&) { return "itself"; }
+};
+
+struct shown_by_a_stream {
+    friend std::ostream& operator<<(std::ostream& out, const shown_by_a_stream&) { return out << "streamed"; }
+};
+
+struct not_shown {};
+
+enum class number : std::uint8_t { three = 3 };
+
+TEST(text_of, a_type_of_your_own) {
+    EXPECT_EQ(detail::shown(shown_by_itself()), "itself");
+    EXPECT_EQ(detail::shown(shown_by_a_stream()), "streamed");
+    EXPECT_EQ(detail::shown(not_shown()), "?");
+    EXPECT_EQ(detail::shown(number::three), "3");
+    EXPECT_EQ(detail::shown(std::string("text")), "text");
+    EXPECT_EQ(detail::shown(std::optional<bool>()), "nothing");
+    EXPECT_EQ(detail::shown(std::optional<bool>(true)), "true");
+    const record<number, bool> waits{.thread = 1, .what = number::three, .result = {}, .call = 1};
+    EXPECT_EQ(text_of(waits), "3 pending");
 }
 
 } // namespace

@@ -29,9 +29,12 @@
 #include <gantry/check/linearizability/history.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -66,6 +69,34 @@ using response = std::optional<std::int64_t>;
 
 namespace detail {
 
+// A verb as it is spelled, and which arguments it takes.
+struct verb_words {
+    verb what;
+    std::string_view name;
+    bool key;
+    bool value;
+    bool expected;
+};
+
+inline constexpr std::array<verb_words, 12> verbs = {{
+    {verb::read, "read", false, false, false},
+    {verb::write, "write", false, true, false},
+    {verb::compare_exchange, "compare_exchange", false, true, true},
+    {verb::add, "add", false, true, false},
+    {verb::insert, "insert", true, false, false},
+    {verb::erase, "erase", true, false, false},
+    {verb::contains, "contains", true, false, false},
+    {verb::put, "put", true, true, false},
+    {verb::get, "get", true, false, false},
+    {verb::push, "push", false, true, false},
+    {verb::try_push, "try_push", false, true, false},
+    {verb::pop, "pop", false, false, false},
+}};
+
+[[nodiscard]] inline const verb_words& words_of(verb what) {
+    return *std::ranges::find(verbs, what, &verb_words::what);
+}
+
 [[nodiscard]] constexpr std::size_t hash_step(std::size_t hash, std::int64_t value) noexcept {
     hash = (hash ^ static_cast<std::size_t>(value)) * static_cast<std::size_t>(0x9e3779b97f4a7c15U);
     return hash ^ (hash >> 29U);
@@ -80,6 +111,21 @@ namespace detail {
 }
 
 } // namespace detail
+
+// "push(1)", for people.
+[[nodiscard]] inline std::string text_of(const request& asked) {
+    const detail::verb_words& known = detail::words_of(asked.what);
+    std::string arguments;
+    const auto argument = [&](bool there, std::int64_t value) {
+        if (there) {
+            arguments += (arguments.empty() ? "" : ", ") + std::to_string(value);
+        }
+    };
+    argument(known.key, asked.key);
+    argument(known.expected, asked.expected);
+    argument(known.value, asked.value);
+    return std::string(known.name) + '(' + arguments + ')';
+}
 
 struct register_specification {
     using operation = request;

@@ -507,6 +507,27 @@ void outcome(std::initializer_list<std::int64_t> values) {
     }
 }
 
+moment here() {
+    if (runtime::running == nullptr) {
+        runtime::host_fatal("here() outside of a model's body");
+    }
+    runtime::entry in;
+    return runtime::active->here(in.thread());
+}
+
+bool happens_before(const moment& a, const moment& b) {
+    if (runtime::active == nullptr) {
+        runtime::host_fatal("happens_before() outside of a model's body");
+    }
+    const runtime::entry in;
+    return runtime::active->happens_before(a, b);
+}
+
+void aside(void (*what)(void*), void* context) {
+    const runtime::entry in;
+    what(context);
+}
+
 void fail(const char* what, const char* file, int line) {
     if (runtime::running == nullptr) {
         runtime::host_fatal(what);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/model.hpp>
+#include <gantry/check/scenario/certificate.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -244,6 +245,39 @@ bool run_model(const request& wanted, const registered_model& m, const char* pro
     return !r.ok();
 }
 
+bool run_scenarios(const request& wanted, const registered_model& m, const char* program) {
+    const certificate proof = m.scenarios(wanted.options);
+    if (wanted.json) {
+        std::printf("%s\n", nlohmann::json{{"model", m.name},
+                                           {"found", name_of(proof.found)},
+                                           {"condition", proof.condition},
+                                           {"threads_max", proof.threads_max},
+                                           {"operations_max", proof.operations_max},
+                                           {"operations", proof.operations},
+                                           {"tables_within", proof.tables_within},
+                                           {"tables", proof.tables},
+                                           {"tables_cut", proof.tables_cut},
+                                           {"tables_random", proof.tables_random},
+                                           {"graphs", proof.graphs},
+                                           {"blocked", proof.blocked},
+                                           {"exhaustive", proof.exhaustive},
+                                           {"interrupted", proof.interrupted},
+                                           {"seconds", proof.seconds},
+                                           {"table", proof.table},
+                                           {"shrinks", proof.shrinks},
+                                           {"token", proof.token},
+                                           {"report", proof.report}}
+                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
+                                .c_str());
+        return !proof.ok();
+    }
+    std::printf("%s %s: %s\n", proof.ok() ? "ok    " : "FAILED", m.name, text_of(proof).c_str());
+    if (!proof.token.empty()) {
+        std::printf("replay: %s %s --replay %s\n", program, m.name, proof.token.c_str());
+    }
+    return !proof.ok();
+}
+
 } // namespace
 
 #pragma GCC visibility push(default)
@@ -274,6 +308,11 @@ int model_main(int argc, char** argv) {
             std::fprintf(stderr, "%s: a checkpoint belongs to one model; name it\n", argv[0]);
             return 2;
         }
+        if (models[0]->scenarios != nullptr) {
+            std::fprintf(stderr, "%s: a checkpoint belongs to a model, and %s are scenarios\n", argv[0],
+                         models[0]->name);
+            return 2;
+        }
         fix_addresses(argv);
     }
     wanted.options.progress = isatty(STDERR_FILENO) != 0;
@@ -285,6 +324,12 @@ int model_main(int argc, char** argv) {
         wanted.options.name = m->name;
         if (wanted.list) {
             std::printf("%s\n", m->name);
+        } else if (m->scenarios != nullptr) {
+            if (wanted.weaken || wanted.estimate) {
+                std::fprintf(stderr, "%s: %s are scenarios: left out\n", argv[0], m->name);
+            } else {
+                failed = run_scenarios(wanted, *m, argv[0]) || failed;
+            }
         } else if (wanted.weaken) {
             failed = weaken_one(wanted, *m) || failed;
         } else if (wanted.estimate) {

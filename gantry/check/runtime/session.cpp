@@ -124,6 +124,8 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     has_noted_ = false;
     turns_.clear();
     exits_.clear();
+    stamps_.clear();
+    stamp_clocks_.clear();
     restore_globals();
     heap_.clear();
     shadow_.clear();
@@ -593,6 +595,25 @@ modelled_thread* session::thread_of(pthread_t handle) noexcept {
         }
     }
     return nullptr;
+}
+
+moment session::here(const modelled_thread& t) {
+    const auto first = static_cast<std::uint32_t>(stamp_clocks_.size());
+    stamp_clocks_.insert(stamp_clocks_.end(), t.clock.begin(), t.clock.begin() + t.clock_size);
+    stamps_.push_back({t.clock[t.id], first, t.clock_size});
+    return {t.id, static_cast<std::uint32_t>(stamps_.size() - 1)};
+}
+
+bool session::happens_before(const moment& a, const moment& b) const noexcept {
+    if (a.number >= stamps_.size() || b.number >= stamps_.size()) {
+        host_fatal("happens_before() was told a moment of another execution");
+    }
+    if (a.thread == b.thread) {
+        return a.number < b.number;
+    }
+    // Something that the thread did after a.
+    const stamp& known = stamps_[b.number];
+    return a.thread < known.size && stamp_clocks_[known.first + a.thread] > stamps_[a.number].events;
 }
 
 void session::note(std::vector<std::int64_t> values) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// What may come next: the two orders that a witness can be asked to keep. Operations are numbered from 0.
+// What may come next: the three orders that a witness can be asked to keep. Operations are numbered from 0.
 
 #include <gantry/base/assert.hpp>
 
@@ -144,6 +144,71 @@ private:
     std::vector<std::uint64_t> infinite_;
     std::vector<std::size_t> words_; // how many words of finite_ are in use, after each completed operation taken
     std::size_t left_ = 0;           // completed operations that are not done
+};
+
+// An operation may come next if all that precede it are done. `precedes(a, b)` is asked once for each pair; what is
+// pending precedes nothing.
+class partial_order {
+public:
+    template<class Precedes>
+    partial_order(std::span<const interval> operations, const Precedes& precedes)
+        : operations_(operations), followers_(operations.size()), missing_(operations.size()),
+          done_((operations.size() + 63) / 64) {
+        for (std::size_t a = 0; a < operations.size(); ++a) {
+            left_ += operations[a].pending ? 0U : 1U;
+            for (std::size_t b = 0; b < operations.size(); ++b) {
+                if (a != b && !operations[a].pending && precedes(a, b)) {
+                    followers_[a].push_back(b);
+                    ++missing_[b];
+                }
+            }
+        }
+    }
+
+    [[nodiscard]] bool finished() const noexcept { return left_ == 0; }
+    [[nodiscard]] std::size_t first() const noexcept { return candidate(0); }
+    [[nodiscard]] std::size_t after(std::size_t operation) const noexcept { return candidate(operation + 1); }
+
+    void take(std::size_t operation) {
+        done_[operation / 64] |= std::uint64_t{1} << operation % 64;
+        left_ -= operations_[operation].pending ? 0U : 1U;
+        for (const std::size_t each : followers_[operation]) {
+            --missing_[each];
+        }
+    }
+
+    void give_back(std::size_t operation) {
+        done_[operation / 64] &= ~(std::uint64_t{1} << operation % 64);
+        left_ += operations_[operation].pending ? 0U : 1U;
+        for (const std::size_t each : followers_[operation]) {
+            ++missing_[each];
+        }
+    }
+
+    void done(std::vector<std::uint64_t>& key) const { key.assign(done_.begin(), done_.end()); }
+
+    [[nodiscard]] std::size_t stuck() const noexcept {
+        std::size_t operation = first();
+        while (operation != nothing && operations_[operation].pending) {
+            operation = after(operation);
+        }
+        return operation;
+    }
+
+private:
+    [[nodiscard]] std::size_t candidate(std::size_t operation) const noexcept {
+        while (operation < missing_.size() &&
+               (missing_[operation] != 0 || (done_[operation / 64] >> operation % 64 & 1U) != 0)) {
+            ++operation;
+        }
+        return operation == missing_.size() ? nothing : operation;
+    }
+
+    std::span<const interval> operations_;
+    std::vector<std::vector<std::size_t>> followers_;
+    std::vector<std::size_t> missing_; // how many of those that precede it are not done
+    std::vector<std::uint64_t> done_;
+    std::size_t left_ = 0; // completed operations that are not done
 };
 
 // An operation may come next if its thread has done all that it called before.

@@ -2,6 +2,7 @@
 // gantry-linear: judges a recorded history.
 #include <gantry/check/linearizability/history_file.hpp>
 #include <gantry/check/linearizability/history_page.hpp>
+#include <gantry/check/linearizability/history_text.hpp>
 
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
@@ -89,20 +90,7 @@ void print(const history_file& file, const history_result& result, const std::st
     }
     std::printf("%zu operations in %zu parts, %llu states\n", file.all.size(), result.parts,
                 static_cast<unsigned long long>(result.states));
-    if (!result.stuck) {
-        return;
-    }
-    constexpr std::size_t shown_max = 20;
-    const std::size_t skipped = result.order.size() - std::min(result.order.size(), shown_max);
-    std::printf("an order explains %zu of %zu operations%s\n", result.order.size(), result.part.size(),
-                skipped == 0 ? ":" : ", the last of them:");
-    for (std::size_t i = skipped; i < result.order.size(); ++i) {
-        const auto& one = file.all[result.order[i]];
-        std::printf("  %zu. thread %u: %s\n", i + 1, one.thread, text_of(one).c_str());
-    }
-    const auto& stuck = file.all[*result.stuck];
-    std::printf("but then not  thread %u: %s, called at %llu\n", stuck.thread, text_of(stuck).c_str(),
-                static_cast<unsigned long long>(stuck.call));
+    std::printf("%s", explained(file.all, result).c_str());
 }
 
 void print_json(const history_file& file, const history_result& result) {
@@ -141,12 +129,7 @@ int run(const asked& options) {
         const bool unnamed = file->object.empty();
         return bad(options.file + ": " + result.error().what + (unnamed ? "; expected --object" : ""));
     }
-    std::string wanted;
-    for (const auto& [name, value] : conditions()) {
-        if (value == options.what) {
-            wanted = name;
-        }
-    }
+    const std::string wanted = name_of(options.what);
     if (!options.html.empty()) {
         std::vector<page_bar> bars;
         for (const auto& each : file->all) {

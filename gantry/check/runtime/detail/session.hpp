@@ -182,6 +182,9 @@ public:
     [[nodiscard]] std::span<const remark> remarks() const noexcept { return remarks_; }
     void watch(const touch& t) { watched_ = t; }
     [[nodiscard]] const std::string& watched_stack() const noexcept { return watched_stack_; }
+    // A point of the thread's that can be compared later.
+    [[nodiscard]] moment here(const modelled_thread& t);
+    [[nodiscard]] bool happens_before(const moment& a, const moment& b) const noexcept;
     void note(std::vector<std::int64_t> values);
     void check_leaks();
     void report_deadlock();
@@ -219,6 +222,16 @@ private:
     std::vector<thread_id> turns_;   // who took each step, for the token
     bool has_noted_ = false;
     bool stopped_ = false;
+
+    // The clocks of the moments that were asked for, each as long as it has to be, one behind the other.
+    struct stamp {
+        std::uint32_t events; // the thread's own by then
+        std::uint32_t first;
+        std::uint32_t size;
+    };
+
+    std::vector<stamp> stamps_;
+    std::vector<std::uint32_t> stamp_clocks_;
 
     struct segment {
         char* start;
