@@ -26,6 +26,8 @@
 // failed; the body's threads are dropped where they are, without unwinding. Lifetime: what the body allocates lives
 // until the execution ends; it must not outlive it. Origin: MODEL.md.
 
+#include <gantry/check/counterexample.hpp>
+
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -59,6 +61,7 @@ struct model_options {
     unsigned weak_failures_max = 0; // weak compare-exchanges that fail for no reason, for each thread
     unsigned reuse_max = 1;         // freed blocks that may be used again, by each thread
     bool leaks = true;              // memory that no free() was called for is a failure
+    double minimise = 2;            // seconds for finding a smaller execution with the same fault; 0: as found
     std::string replay{};           // a token from a report: run that execution alone
     std::string name{};             // of what is run, for progress and checkpoints
     bool progress = false;          // a line on standard error, rewritten, once it has taken a second
@@ -94,6 +97,7 @@ enum class fault : std::uint8_t {
 struct model_result {
     fault found = fault::none;
     std::string report;           // empty when nothing was found
+    std::string summary;          // what is wrong: the report without the execution
     std::string token;            // replays the failing execution
     std::uint64_t executions = 0; // times that the body was run
     std::uint64_t graphs = 0;     // those that came to their end; exact or bounded: each a different graph
@@ -105,6 +109,7 @@ struct model_result {
     unsigned workers = 1;         // processes that it took
     double seconds = 0;
     std::string bounds;                                          // what the search was bounded by, as text
+    counterexample execution;                                    // the failing one, step by step
     std::map<std::vector<std::int64_t>, std::uint64_t> outcomes; // what outcome() was told, and how often
 
     [[nodiscard]] bool ok() const noexcept { return found == fault::none; }

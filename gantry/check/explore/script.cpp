@@ -100,10 +100,13 @@ std::optional<std::vector<scripted>> parse_token(const std::string& token) {
 }
 
 thread_id script_explorer::next_thread(std::span<const thread_id> able) {
-    if (steps() >= script_.size()) {
+    while (roughly_ && at() < script_.size() && std::ranges::find(able, script_[at()].thread) == able.end()) {
+        ++left_out_;
+    }
+    if (at() >= script_.size()) {
         return able.front();
     }
-    const thread_id wanted = script_[steps()].thread;
+    const thread_id wanted = script_[at()].thread;
     if (std::ranges::find(able, wanted) == able.end()) {
         give_up("the token does not belong to this program");
         return no_thread;

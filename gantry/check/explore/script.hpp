@@ -36,13 +36,16 @@ struct scripted {
 [[nodiscard]] std::optional<std::vector<scripted>> parse_token(const std::string& token);
 
 // Follows the script, and where it ends goes on in the most ordinary way: the lowest thread, the newest values.
+// `roughly`: a step whose thread cannot go on is left out.
 class script_explorer final : public forward_explorer {
 public:
-    explicit script_explorer(std::vector<scripted> script) : script_(std::move(script)) {}
+    explicit script_explorer(std::vector<scripted> script, bool roughly = false)
+        : script_(std::move(script)), roughly_(roughly) {}
 
     void begin() override {
         forward_explorer::begin();
         ran_ = true;
+        left_out_ = 0;
     }
 
     [[nodiscard]] bool more() const override { return !ran_; }
@@ -51,13 +54,17 @@ protected:
     thread_id next_thread(std::span<const thread_id> able) override;
 
     std::uint32_t how_far(std::uint32_t most) override {
-        return steps() < script_.size() ? std::min(most, script_[steps()].behind) : 0;
+        return at() < script_.size() ? std::min(most, script_[at()].behind) : 0;
     }
 
     [[nodiscard]] bool obeyed() const noexcept override { return true; }
 
 private:
+    [[nodiscard]] std::size_t at() const noexcept { return steps() + left_out_; }
+
     std::vector<scripted> script_;
+    std::size_t left_out_ = 0;
+    bool roughly_ = false;
     bool ran_ = false;
 };
 

@@ -316,7 +316,9 @@ void __tsan_vptr_read(void** p) {
 
 void __tsan_func_entry(void* caller) {
     if (rt::running != nullptr) {
-        rt::running->calls.push(caller);
+        // The function that has just been entered keeps a frame pointer, which this one has saved.
+        const auto pointer = *static_cast<const std::uintptr_t*>(__builtin_frame_address(0));
+        rt::running->calls.push({caller, GANTRY_SITE, pointer});
     }
 }
 

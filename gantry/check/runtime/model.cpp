@@ -5,8 +5,10 @@
 #include <gantry/check/explore/random.hpp>
 #include <gantry/check/explore/script.hpp>
 #include <gantry/check/model.hpp>
+#include <gantry/check/report/detail/symbols.hpp>
 #include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/checkpoint_file.hpp>
+#include <gantry/check/runtime/detail/explain.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/progress.hpp>
 #include <gantry/check/runtime/detail/search.hpp>
@@ -128,34 +130,6 @@ std::string bounds_of(const model_options& options) {
     return text;
 }
 
-// The picture of a failure, drawn from a replay; a race is replayed once more to see the stack of its earlier side.
-void report_on(const model_options& options, const subject& what, tally& t) {
-    const auto script = parse_token(t.token);
-    if (t.token.empty() || !script) {
-        return;
-    }
-    session s(options);
-    s.mutate(what.mutated);
-    script_explorer again(*script);
-    tally repeated;
-    run_one(s, again, what, options, repeated);
-    if (repeated.found != t.found) {
-        t.report += "\n(its replay came to something else: " + std::string(name_of(repeated.found)) + ")";
-        return;
-    }
-    t.report = repeated.report;
-    const std::string picture = trace_of(again.current(), s.remarks());
-    if (s.earlier()) {
-        session second(options);
-        second.mutate(what.mutated);
-        second.watch(*s.earlier());
-        script_explorer once_more(*script);
-        static_cast<void>(second.run(once_more, what.body, what.context));
-        t.report += second.watched_stack();
-    }
-    t.report += "\nexecution:\n" + picture;
-}
-
 // Memory for the states that a bounded search has visited, shared with its workers.
 class state_memory {
 public:
@@ -214,12 +188,10 @@ public:
             }
         }
         progress_.reset();
-        if (counted_.found != fault::none) {
-            report_on(options_, what_, counted_);
-        }
         result.found = counted_.found;
         result.report = counted_.report;
         result.token = counted_.token;
+        explain(session_, options_, what_, result);
         result.executions = counted_.executions;
         result.graphs = counted_.graphs;
         result.blocked = counted_.blocked;
@@ -385,10 +357,10 @@ void replay(const model_options& options, const subject& what, model_result& res
     script_explorer strategy(std::move(*script));
     tally counted;
     run_one(s, strategy, what, options, counted);
-    report_on(options, what, counted);
     result.found = counted.found;
     result.report = counted.report;
     result.token = counted.token;
+    explain(s, options, what, result);
     result.executions = counted.executions;
     result.graphs = counted.graphs;
     result.blocked = counted.blocked;
@@ -454,18 +426,18 @@ size_estimate estimate(const model_options& options, void (*body)(void*), void* 
     guess.low = means[1];
     guess.high = means[parts - 2];
     guess.seconds = seconds / static_cast<double>(counted.executions) * guess.executions;
-    if (counted.found != fault::none) {
-        report_on(options, what, counted);
-    }
     guess.result.found = counted.found;
     guess.result.report = counted.report;
     guess.result.token = counted.token;
+    explain(s, options, what, guess.result);
     return guess;
 }
 
-std::vector<weakening> weaken(const model_options& options, void (*body)(void*), void* context) {
+std::vector<weakening> weaken(const model_options& wanted, void (*body)(void*), void* context) {
     std::set<use> uses;
     std::vector<weakening> all;
+    model_options options = wanted;
+    options.minimise = 0;
     if (!explore(options, {body, context, {}, true}, &uses).ok()) {
         return all;
     }

@@ -59,6 +59,8 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     app.add_flag("--list", r.list, "Print the names and stop");
     app.add_flag("--json", r.json, "Print an object a line");
     app.add_option("--replay", options.replay, "Run the execution that a report's token names");
+    app.add_option("--minimise", options.minimise,
+                   "Seconds for finding a smaller execution with the same fault (2; 0: none)");
 
     const std::string how = "How to search (ordinarily: every execution, once)";
     app.add_flag("--bounded", bounded, "Every execution within --preemptions and --stale")->group(how);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/check/report/detail/text.hpp>
+#include <gantry/check/report/detail/edges.hpp>
+#include <gantry/check/report/detail/symbols.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/keys.hpp>
+#include <gantry/check/runtime/detail/narrator.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
 
 #include <cxxabi.h>
@@ -9,6 +11,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 std::uint64_t gantry_check_registers[12];
 
@@ -81,16 +84,18 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
     host_fatal("a thread's stack cannot be unwound");
 }
 
-std::string stack_of(const modelled_thread& t) {
+// Who called what is at the beginning of the list.
+std::string stack_text(thread_id t, std::span<const void* const> stack) {
     std::string text;
-    for (std::size_t i = std::min(t.calls.depth, t.calls.sites.size()); i-- > 0;) {
-        const std::string place = place_of(t.calls.sites[i]);
-        // The runtime's own calls, and the library's, have no place.
-        if (!place.starts_with("in ") && !place.starts_with(":?")) {
-            text += "\n    " + place;
+    bool first = true;
+    for (const void* const site : stack) {
+        for (const code_place& p : places_of(site)) {
+            if (own(p) && !std::exchange(first, false) && !p.function.empty()) {
+                text += "\n    " + text_of(p);
+            }
         }
     }
-    return text.empty() ? text : "\n  thread " + std::to_string(t.id) + " was called from:" + text;
+    return text.empty() ? text : "\n  thread " + std::to_string(t) + " was called from:" + text;
 }
 
 } // namespace
@@ -119,6 +124,9 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     static_cast<void>(context);
     body_ = body;
     stopped_ = false;
+    fault_site_ = nullptr;
+    on_turn_ = nullptr;
+    watched_stack_.clear();
     remarks_.clear();
     noted_.clear();
     has_noted_ = false;
@@ -147,6 +155,8 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
         t->spurious = 0;
         t->weak_failures = 0;
         t->reused = 0;
+        t->waits_at = 0;
+        t->waits_for = nullptr;
     }
     if (threads_.empty()) {
         threads_.push_back(std::make_unique<modelled_thread>());
@@ -175,6 +185,7 @@ void session::enter(void* thread) {
     modelled_thread& t = *static_cast<modelled_thread*>(thread);
     *reinterpret_cast<std::uint64_t*>(abi::__cxa_get_globals()) = 0; // no exception is being handled yet
     running = &t;
+    active->on_turn_ = &t;
     try {
         if (t.id == 0) {
             active->body_(t.argument);
@@ -214,7 +225,7 @@ void session::exit_thread(modelled_thread& t) {
     while (strategy_->finish(t.id) == progress::wait) {
         switch_away(t);
     }
-    turns_.push_back(t.id);
+    stepped(t);
     t.finished = true;
     for (;;) {
         switch_away(t);
@@ -227,12 +238,17 @@ void session::switch_away(modelled_thread& t) {
         return;
     }
     fiber_switch(*t.on, next == no_thread ? host_ : *threads_[next]->on);
+    on_turn_ = &t;
 }
 
 void session::fail(fault f, std::string what, const void* site) {
     if (found_ == fault::none) {
         found_ = f;
+        if (remarks_.empty() && on_turn_ != nullptr) {
+            remark_on(*on_turn_, what.substr(0, what.find('\n')), site);
+        }
         report_ = std::move(what);
+        fault_site_ = site;
         if (site != nullptr) {
             report_ += "\n  at " + place_of(site);
         }
@@ -253,6 +269,13 @@ void session::refresh_clock(modelled_thread& t) {
     }
 }
 
+void session::stepped(modelled_thread& t) {
+    turns_.push_back(t.id);
+    if (narrator_ != nullptr) {
+        narrator_->stepped(t);
+    }
+}
+
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
     if (tag == 0) {
@@ -263,16 +286,24 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         where.address = address | (tag << 56U);
         where.epoch = shadow_.epoch_of(address);
         where.site = site;
+        if (narrator_ != nullptr) {
+            narrator_->met(where.address, where.epoch);
+        }
         if (tag == 0) {
             where.initial = read_memory(address, op.size);
         }
         const accessed result = strategy_->access(t.id, op, where);
         if (result.state == progress::wait) {
+            t.waits_at = where.address;
+            if (narrator_ != nullptr) {
+                narrator_->waits(t);
+            }
             switch_away(t);
             continue;
         }
+        t.waits_at = 0;
         refresh_clock(t);
-        turns_.push_back(t.id);
+        stepped(t);
         if (turns_.size() > steps_max_) {
             fail(fault::endless, "an execution of more than " + std::to_string(steps_max_) + " steps", site);
         }
@@ -286,7 +317,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         now.atomic = true;
         now.writes = result.wrote && tag == 0;
         const auto clock = std::span<const std::uint32_t>(t.clock.data(), t.clock_size);
-        look_out(t, now);
+        look_out(now);
         // A lock is touched too: making it anew must come after its last use.
         if (const auto before = shadow_.access(address, tag == 0 ? op.size : 1, now, clock)) {
             race(t, address, *before, now);
@@ -342,7 +373,7 @@ std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const v
     while (strategy_->choose(t.id, options, site, chosen) == progress::wait) {
         switch_away(t);
     }
-    turns_.push_back(t.id);
+    stepped(t);
     t.arrivals.clear();
     refresh_clock(t);
     return chosen;
@@ -352,7 +383,7 @@ void session::fence(modelled_thread& t, order o, const void* site) {
     while (strategy_->fence(t.id, o, site) == progress::wait) {
         switch_away(t);
     }
-    turns_.push_back(t.id);
+    stepped(t);
     refresh_clock(t);
 }
 
@@ -462,7 +493,7 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
     now.epoch = t.clock[t.id];
     now.writes = writes;
     now.frees = frees;
-    look_out(t, now);
+    look_out(now);
     if (const auto before =
             shadow_.access(address, size, now, std::span<const std::uint32_t>(t.clock.data(), t.clock_size))) {
         race(t, address, *before, now);
@@ -470,25 +501,42 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
 }
 
 void session::remark_on(const modelled_thread& t, std::string text, const void* site) {
-    remarks_.push_back({t.id, t.clock[t.id], std::move(text), site});
+    remarks_.push_back({t.id, t.clock[t.id], std::move(text), site,
+                        narrator_ != nullptr ? calls_to_here() : std::vector<const void*>()});
 }
 
-void session::look_out(const modelled_thread& t, const touch& now) {
+std::vector<const void*> session::places() const {
+    std::vector<const void*> all;
+    if (earlier_) {
+        all.push_back(earlier_->site);
+    }
+    if (!remarks_.empty()) {
+        all.push_back(remarks_.back().site);
+    }
+    if (fault_site_ != nullptr) {
+        all.push_back(fault_site_);
+    }
+    std::ranges::sort(all);
+    return all;
+}
+
+void session::look_out(const touch& now) {
     if (watched_ && now.thread == watched_->thread && now.epoch == watched_->epoch && now.site == watched_->site) {
-        watched_stack_ = stack_of(t);
+        watched_stack_ = calls_to_here();
     }
 }
 
-std::string session::describe(const touch& t) {
+std::string session::describe(const touch& t, std::uint64_t address) const {
     return (t.frees ? "release of the block"
-                    : std::string(t.atomic ? "atomic " : "plain ") + (t.writes ? "write" : "read")) +
+                    : std::string(t.atomic ? "atomic " : "plain ") + (t.writes ? "write" : "read") +
+                          (narrator_ != nullptr ? " of " + narrator_->name_of(address) : "")) +
            " by thread " + std::to_string(t.thread) + " at " + place_of(t.site);
 }
 
 void session::race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now) {
     const bool frees = now.frees || before.frees;
-    std::string what = (frees ? "use of memory that another thread releases: " : "data race: ") + describe(now) +
-                       "\n  against: " + describe(before) +
+    std::string what = (frees ? "use of memory that another thread releases: " : "data race: ") +
+                       describe(now, address) + "\n  against: " + describe(before, address) +
                        missing_edge(strategy_->current(), before.thread, before.epoch, t.id, now.epoch);
     if (heap::owns(address)) {
         if (const heap::block* b = heap_.block_around(address); b != nullptr) {
@@ -497,17 +545,19 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
         }
     }
     earlier_ = before;
+    const std::vector<const void*> here = narrator_ != nullptr ? calls_to_here() : std::vector<const void*>();
+    const std::string of = narrator_ != nullptr ? " of " + narrator_->name_of(address) : "";
     for (const touch* side : {&before, &now}) {
         if (!side->atomic || side == &now) {
             remarks_.push_back({side->thread, side->epoch,
                                 side->frees    ? "releases the block"
                                 : side->atomic ? "is the second access"
-                                : side->writes ? "plain write"
-                                               : "plain read",
-                                side->site});
+                                : side->writes ? "plain write" + of
+                                               : "plain read" + of,
+                                side->site, side == &now ? here : watched_stack_});
         }
     }
-    what += stack_of(t);
+    what += stack_text(t.id, here) + stack_text(before.thread, watched_stack_);
     fail(frees ? fault::use_after_free : fault::race, what);
 }
 
@@ -517,7 +567,7 @@ modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*)
         switch_away(t);
     }
     refresh_clock(t);
-    turns_.push_back(t.id);
+    stepped(t);
     t.arrivals.clear();
     if (child >= threads_max) {
         fail(fault::unsupported, "more than 63 threads", site);
@@ -545,11 +595,16 @@ void session::join(modelled_thread& t, modelled_thread& child, const void* site,
     }
     t.impatient = !patient;
     while (strategy_->join(t.id, child.id, site) == progress::wait) {
+        t.waits_for = &child;
+        if (narrator_ != nullptr) {
+            narrator_->waits(t);
+        }
         switch_away(t);
     }
     t.impatient = false;
+    t.waits_for = nullptr;
     child.joined = true;
-    turns_.push_back(t.id);
+    stepped(t);
     t.arrivals.clear();
     refresh_clock(t);
 }
@@ -632,16 +687,38 @@ void session::check_leaks() {
 void session::report_deadlock() {
     found_ = fault::deadlock;
     report_ = "deadlock: no thread can go on";
-    const graph& g = strategy_->current();
     for (const auto& t : threads_) {
         if (!t->started || t->finished) {
             continue;
         }
-        report_ += "\n  thread " + std::to_string(t->id) + " waits";
-        const auto events = g.thread(t->id);
-        if (!events.empty()) {
-            report_ += ", last seen at " + place_of(g.at(events.back()).site);
+        const std::string object = narrator_ != nullptr && t->waits_at != 0
+                                       ? " " + narrator_->name_of(t->waits_at & 0x00FF'FFFF'FFFF'FFFFU)
+                                       : "";
+        std::string waits = "waits";
+        if (t->waits_for != nullptr) {
+            waits += " for thread " + std::to_string(t->waits_for->id) + " to end";
+        } else if (t->waits_at != 0) {
+            switch (static_cast<location_tag>(t->waits_at >> 56U)) {
+            case location_tag::lock:
+                waits += " for the lock" + object;
+                break;
+            case location_tag::queue:
+                waits += " to be woken at" + object;
+                break;
+            default:
+                waits += " for a change of" + object;
+                break;
+            }
         }
+        report_ += "\n  thread " + std::to_string(t->id) + " " + waits;
+        const void* at = nullptr;
+        if (narrator_ != nullptr) {
+            const auto stack = narrator_->where_waits(*t);
+            const auto found = std::ranges::find_if(stack, [](const void* site) { return own(own_place_of(site)); });
+            at = found != stack.end() ? *found : nullptr;
+        }
+        report_ += at != nullptr ? ", at " + place_of(at) : "";
+        remarks_.push_back({t->id, t->clock[t->id], std::move(waits), at, {}});
     }
 }
 

@@ -11,7 +11,7 @@
 
 #include <gantry/check/explore/explorer.hpp>
 #include <gantry/check/model.hpp>
-#include <gantry/check/report/detail/text.hpp>
+#include <gantry/check/report/detail/story.hpp>
 #include <gantry/check/runtime/detail/fiber.hpp>
 #include <gantry/check/runtime/detail/heap.hpp>
 #include <gantry/check/runtime/detail/shadow.hpp>
@@ -35,14 +35,20 @@ struct thread_exit {
     void* object;
 };
 
-// Return addresses of the functions that are active; what is deeper than the array is counted only.
+// The functions that are active; what is deeper than the array is counted only.
 struct call_stack {
-    std::array<const void*, 256> sites{};
+    struct frame {
+        const void* caller = nullptr; // where it was called from
+        const void* inside = nullptr; // an address in it
+        std::uintptr_t pointer = 0;   // its frame pointer
+    };
+
+    std::array<frame, 256> frames{};
     std::size_t depth = 0;
 
-    void push(const void* site) noexcept {
-        if (depth < sites.size()) {
-            sites[depth] = site;
+    void push(const frame& f) noexcept {
+        if (depth < frames.size()) {
+            frames[depth] = f;
         }
         ++depth;
     }
@@ -107,6 +113,9 @@ struct modelled_thread {
     unsigned early_joins = 0;      // that did not wait for the thread's end
     _Unwind_Exception unwinding;   // by pthread_exit()
     bool ending = false;           // the same
+    // What the thread waits for, as long as it does.
+    std::uint64_t waits_at = 0; // a location's address, with its tag
+    const modelled_thread* waits_for = nullptr;
 };
 
 // An order of the program that is weakened while it runs: all accesses of these call sites (one line of source may have
@@ -116,6 +125,8 @@ struct mutation {
     order from = order::relaxed;
     order to = order::relaxed;
 };
+
+class narrator;
 
 class session {
 public:
@@ -180,17 +191,25 @@ public:
     // What the picture of the execution shows beside its events.
     void remark_on(const modelled_thread& t, std::string text, const void* site);
     [[nodiscard]] std::span<const remark> remarks() const noexcept { return remarks_; }
-    void watch(const touch& t) { watched_ = t; }
-    [[nodiscard]] const std::string& watched_stack() const noexcept { return watched_stack_; }
     // A point of the thread's that can be compared later.
     [[nodiscard]] moment here(const modelled_thread& t);
     [[nodiscard]] bool happens_before(const moment& a, const moment& b) const noexcept;
+    // From now on: looks out for that access; tells the narrator of each step, unless it is null; counts longer
+    // executions as endless.
+    void watch(const std::optional<touch>& t) { watched_ = t; }
+    void narrate(narrator* n) noexcept { narrator_ = n; }
+    void limit_steps(std::uint64_t steps_max) noexcept { steps_max_ = steps_max; }
+    [[nodiscard]] std::span<const std::unique_ptr<modelled_thread>> threads() const noexcept { return threads_; }
+    // The places in the program that the fault is about: the same ones, the same fault.
+    [[nodiscard]] std::vector<const void*> places() const;
     void note(std::vector<std::int64_t> values);
     void check_leaks();
     void report_deadlock();
-    [[nodiscard]] static std::string describe(const touch& t);
 
 private:
+    // What the access was, and of what.
+    [[nodiscard]] std::string describe(const touch& t, std::uint64_t address) const;
+    void stepped(modelled_thread& t);
     static void enter(void* thread);
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
@@ -199,7 +218,7 @@ private:
                            const void* site);
     void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void restore_globals();
-    void look_out(const modelled_thread& t, const touch& now);
+    void look_out(const touch& now);
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);
 
     mutation mutated_;
@@ -215,7 +234,10 @@ private:
     std::string report_;
     std::optional<touch> earlier_;
     std::optional<touch> watched_;
-    std::string watched_stack_;
+    std::vector<const void*> watched_stack_;
+    const void* fault_site_ = nullptr;
+    narrator* narrator_ = nullptr;
+    modelled_thread* on_turn_ = nullptr;
     std::vector<remark> remarks_;
     std::vector<std::int64_t> noted_;
     std::vector<thread_exit> exits_; // destructors of static objects made in this execution
