@@ -34,6 +34,23 @@ void write_memory(std::uint64_t address, std::size_t size, const value& v) noexc
     std::memcpy(reinterpret_cast<void*>(address), bytes, size);
 }
 
+// More plain writes in one round of a loop than this are taken for progress.
+constexpr std::size_t overwritten_max = 64;
+
+// Whether memory that was written since the first `from` of those writes holds again what it held then.
+bool as_it_was(const std::vector<overwritten_memory>& all, std::size_t from) {
+    for (std::size_t i = from; i < all.size(); ++i) {
+        const auto& w = all[i];
+        const bool again =
+            std::any_of(all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(i),
+                        [&](const overwritten_memory& o) { return o.address == w.address && o.size == w.size; });
+        if (!again && read_memory(w.address, w.size).low != w.content) {
+            return false;
+        }
+    }
+    return true;
+}
+
 struct range {
     char* start;
     char* end;
@@ -295,7 +312,7 @@ void session::arrive(modelled_thread& t, const void* site) {
     }
     const std::uint32_t events = t.clock[t.id];
     for (const arrival& a : t.arrivals) {
-        if (a.hash == hash && a.events < events) {
+        if (a.hash == hash && a.events < events && as_it_was(t.overwritten, a.overwritten)) {
             while (strategy_->spin(t.id, events - a.events) == progress::wait) {
                 switch_away(t);
             }
@@ -303,7 +320,7 @@ void session::arrive(modelled_thread& t, const void* site) {
             break;
         }
     }
-    t.arrivals.push_back({hash, events});
+    t.arrivals.push_back({hash, events, t.overwritten.size()});
 }
 
 std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const void* site) {
@@ -347,7 +364,13 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
         fail(b != nullptr && b->freed ? fault::use_after_free : fault::out_of_bounds, what);
     }
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
-        t.arrivals.clear(); // what it writes to its own stack is compared
+        // What it writes to its own stack is compared.
+        if (t.arrivals.empty() || size > sizeof(std::uint64_t) || t.overwritten.size() == overwritten_max) {
+            t.arrivals.clear();
+            t.overwritten.clear();
+        } else {
+            t.overwritten.push_back({address, size, read_memory(address, size).low});
+        }
     }
     touch now;
     now.site = site;

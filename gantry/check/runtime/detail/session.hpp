@@ -50,10 +50,19 @@ struct call_stack {
 };
 
 // A load or compare-exchange that the thread came to since it last wrote: what its registers and its stack were, as a
-// hash, and how many events it had done.
+// hash, how many events it had done, and how many plain writes.
 struct arrival {
     std::uint64_t hash;
     std::uint32_t events;
+    std::size_t overwritten;
+};
+
+// Memory outside of the thread's stack, and what was there before the thread wrote to it. A loop that writes what was
+// there already changes nothing.
+struct overwritten_memory {
+    std::uint64_t address;
+    std::size_t size;
+    std::uint64_t content;
 };
 
 struct modelled_thread {
@@ -71,6 +80,7 @@ struct modelled_thread {
     call_stack calls;
     std::vector<thread_exit> exits;
     std::vector<arrival> arrivals;
+    std::vector<overwritten_memory> overwritten;
     std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
     std::uint64_t tick_ns = 0;
     unsigned spurious = 0; // wake-ups for no reason so far
