@@ -14,10 +14,12 @@
 
 namespace gantry::check::corpus {
 
-// What a faulty program gets wrong, in a few words, and the program of this corpus that gets it right.
+// What a faulty program gets wrong, in a few words, the program of this corpus that gets it right, and where the same
+// fault was published.
 struct about {
     const char* twin = "";
     const char* what = "";
+    const char* seen = "";
 };
 
 struct program {
@@ -41,14 +43,14 @@ inline bool add(const program& p) {
 
 } // namespace gantry::check::corpus
 
-// MODEL_IS(name, fault [, "twin", "what is wrong"]): what the checker must say about the GANTRY_MODEL of that name
-// earlier in the file.
+// MODEL_IS(name, fault [, "twin", "what is wrong" [, "seen in"]]): what the checker must say about the GANTRY_MODEL of
+// that name earlier in the file.
 #define MODEL_IS(model_name, expected, ...)                                                                            \
     [[maybe_unused]] static const bool added_model_##model_name = ::gantry::check::corpus::add(                        \
         {#model_name, ::gantry::check::fault::expected, gantry_model_##model_name, __FILE__, __LINE__, {__VA_ARGS__}})
 
-// FAULTY(name, fault [, "twin", "what is wrong"]) { body }: the checker must find that fault. SOUND(name) { body }: it
-// must find none, exhaustively.
+// FAULTY(name, fault [, "twin", "what is wrong" [, "seen in"]]) { body }: the checker must find that fault. SOUND(name)
+// { body }: it must find none, exhaustively.
 #define FAULTY(program_name, expected, ...)                                                                            \
     static void faulty_##program_name();                                                                               \
     [[maybe_unused]] static const bool added_faulty_##program_name = ::gantry::check::corpus::add(                     \

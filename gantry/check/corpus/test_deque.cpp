@@ -15,7 +15,7 @@ using std::memory_order_seq_cst;
 constexpr int nothing = 0;
 
 // One owner pushes and takes at the bottom, any number of thieves take from the top.
-template<bool Fence, std::memory_order PublishArray>
+template<bool Fence, std::memory_order PublishArray, bool LookFirst = true>
 class deque {
 public:
     explicit deque(int room) : array_(new array(room, nullptr)) {}
@@ -77,8 +77,12 @@ public:
             return nothing;
         }
         array* const a = array_.load(memory_order_acquire);
-        const int item = a->at(t).load(memory_order_relaxed);
-        return top_.compare_exchange_strong(t, t + 1, memory_order_seq_cst, memory_order_relaxed) ? item : nothing;
+        const int item = LookFirst ? a->at(t).load(memory_order_relaxed) : nothing;
+        const int index = t;
+        if (!top_.compare_exchange_strong(t, t + 1, memory_order_seq_cst, memory_order_relaxed)) {
+            return nothing;
+        }
+        return LookFirst ? item : a->at(index).load(memory_order_relaxed);
     }
 
 private:
@@ -146,6 +150,27 @@ FAULTY(chase_lev_grows_relaxed, race, "chase_lev_grows", "push() publishes the g
 
 SOUND(chase_lev_grows) {
     grows_and_steals<memory_order_release>();
+}
+
+// As soon as the thief has moved the top, the owner may use the slot again.
+template<bool LookFirst>
+void steals_and_pushes() {
+    deque<true, memory_order_release, LookFirst> d(1);
+    d.push(1);
+    int stolen = nothing;
+    std::thread thief([&] { stolen = d.steal(); });
+    d.push(2);
+    thief.join();
+    GANTRY_CHECK(stolen != 2);
+}
+
+FAULTY(chase_lev_looks_too_late, assertion, "chase_lev_looks_first",
+       "steal() reads the slot after it has moved the top", "ssbl/concurrent-deque #2") {
+    steals_and_pushes<false>();
+}
+
+SOUND(chase_lev_looks_first) {
+    steals_and_pushes<true>();
 }
 
 } // namespace

@@ -157,10 +157,11 @@ void print_page(const std::vector<line>& lines) {
             continue;
         }
         const line* const twin = find(lines, l.p->text.twin);
-        std::printf("| `%s` | %s | %s | %s | %llu | %s | %s |\n", l.p->name, l.p->text.what, name_of(l.p->expected),
-                    place_of(*l.p).c_str(), static_cast<unsigned long long>(l.exact.graphs + l.exact.blocked + 1),
+        std::printf("| `%s` | %s | %s | %s | %llu | %s | %s | %s |\n", l.p->name, l.p->text.what,
+                    name_of(l.p->expected), place_of(*l.p).c_str(),
+                    static_cast<unsigned long long>(l.exact.graphs + l.exact.blocked + 1),
                     l.random == 0 ? "-" : std::to_string(l.random).c_str(),
-                    twin == nullptr ? "-" : ("`" + std::string(twin->p->name) + "`").c_str());
+                    twin == nullptr ? "-" : ("`" + std::string(twin->p->name) + "`").c_str(), l.p->text.seen);
     }
     std::puts("\n| sound program | in | graphs | blocked |\n|---|---|---|---|");
     for (const line& l : lines) {
@@ -185,7 +186,7 @@ int compare_with_page(const char* path) {
             const std::string_view row = std::string_view(page).substr(at + 1, page.find('\n', at + 1) - at - 1);
             const std::string_view twin = p.text.twin;
             right = row.contains("| " + std::string(p.text.what) + " | " + name_of(p.expected) + " |") &&
-                    row.ends_with(twin.empty() ? "| - |" : "| `" + std::string(twin) + "` |");
+                    row.ends_with((twin.empty() ? "| - | " : "| `" + std::string(twin) + "` | ") + p.text.seen + " |");
             bool sound = twin.empty();
             for (const corpus::program& other : corpus::programs()) {
                 sound = sound || (other.name == twin && other.expected == fault::none);

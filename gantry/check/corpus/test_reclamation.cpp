@@ -21,6 +21,67 @@ struct node {
     node* next = nullptr;
 };
 
+// A stack of free indices; the head carries a count so that it never looks the same twice. An index can come back
+// through another thread, which got it by a relaxed access: the fences order the two uses of its link.
+template<std::memory_order Fence>
+class free_indices {
+public:
+    int pop() {
+        unsigned seen = head_.load(memory_order_acquire);
+        for (;;) {
+            const unsigned index = seen % counted;
+            if (index == end) {
+                return -1;
+            }
+            if (head_.compare_exchange_strong(seen, (seen / counted + 1) * counted + next_[index], memory_order_acq_rel,
+                                              memory_order_acquire)) {
+                std::atomic_thread_fence(memory_order_release);
+                return static_cast<int>(index);
+            }
+        }
+    }
+
+    void push(int index) {
+        std::atomic_thread_fence(Fence);
+        unsigned seen = head_.load(memory_order_acquire);
+        do {
+            next_[index] = seen % counted;
+        } while (!head_.compare_exchange_strong(seen, (seen / counted + 1) * counted + static_cast<unsigned>(index),
+                                                memory_order_acq_rel, memory_order_acquire));
+    }
+
+private:
+    static constexpr unsigned end = 2;
+    static constexpr unsigned counted = 256;
+
+    std::atomic<unsigned> head_{0};
+    unsigned next_[2] = {1, end};
+};
+
+template<std::memory_order Fence>
+void index_comes_back() {
+    free_indices<Fence> free;
+    std::atomic<int> handed{-1};
+    std::thread other([&] {
+        int index = -1;
+        while ((index = handed.load(memory_order_relaxed)) < 0) {
+        }
+        free.push(index);
+    });
+    handed.store(free.pop(), memory_order_relaxed);
+    other.join();
+    GANTRY_CHECK(free.pop() >= 0 && free.pop() >= 0);
+}
+
+FAULTY(free_list_wrong_fence, race, "free_list", "push() has a release fence where it needs an acquire fence",
+       "eclipse-iceoryx/iceoryx #2196") {
+    index_comes_back<memory_order_release>();
+}
+
+SOUND(free_list) {
+    index_comes_back<memory_order_acquire>();
+}
+
 // Michael's hazard pointers, one for each of two threads, under Treiber's stack. Setting one lets go of what it guarded
 // before, in a round that failed: that is a release.
 template<std::memory_order Set, bool Fence, bool Recheck>
@@ -125,7 +186,7 @@ SOUND(hazard_pointer) {
 
 // Fraser's epochs: who is pinned says in which epoch; the epoch goes on when every pinned thread has seen it; what was
 // retired in an epoch is freed when the epoch has gone on `Distance` times.
-template<bool Fence, unsigned Distance>
+template<bool Fence, unsigned Distance, bool FenceFirst = true>
 class epoch_domain {
 public:
     epoch_domain() = default;
@@ -149,24 +210,36 @@ public:
 
     // By one thread only.
     void retire(node* object) {
+        unsigned epoch = global_.load(memory_order_relaxed);
         std::atomic_thread_fence(memory_order_seq_cst);
-        retired_.push_back({object, global_.load(memory_order_relaxed)});
+        if (FenceFirst) {
+            epoch = global_.load(memory_order_relaxed);
+        }
+        retired_.push_back({object, epoch});
     }
 
-    // By one thread only.
-    void collect() {
-        const unsigned epoch = global_.load(memory_order_relaxed);
+    // The epoch goes on unless somebody is pinned in an earlier one.
+    bool advance() {
+        unsigned epoch = global_.load(memory_order_relaxed);
         std::atomic_thread_fence(memory_order_seq_cst);
         for (const std::atomic<unsigned>& state : states_) {
             const unsigned seen = state.load(memory_order_relaxed);
             if (seen % 2 == 1 && seen / 2 != epoch) {
-                return;
+                return false;
             }
         }
         std::atomic_thread_fence(memory_order_acquire);
-        global_.store(epoch + 1, memory_order_release);
+        return global_.compare_exchange_strong(epoch, epoch + 1, memory_order_release, memory_order_relaxed);
+    }
+
+    // By one thread only.
+    void collect() {
+        if (!advance()) {
+            return;
+        }
+        const unsigned epoch = global_.load(memory_order_acquire);
         std::erase_if(retired_, [&](const retired& r) {
-            if (r.epoch + Distance > epoch + 1) {
+            if (r.epoch + Distance > epoch) {
                 return false;
             }
             delete r.object;
@@ -216,8 +289,39 @@ SOUND(epochs) {
     epochs<true, 2>();
 }
 
+// The reader moves the epoch on before it looks: what was retired meanwhile belongs to the later epoch, if the epoch is
+// read when the unlinking can no longer be missed.
+template<bool FenceFirst>
+void retires_late() {
+    epoch_domain<true, 2, FenceFirst> domain;
+    std::atomic<node*> shared{new node{1, nullptr}};
+    std::thread reader([&] {
+        domain.advance();
+        domain.pin(1);
+        const int seen = shared.load(memory_order_acquire)->value;
+        GANTRY_CHECK(seen == 1 || seen == 2);
+        domain.unpin(1);
+    });
+    domain.pin(0);
+    domain.retire(shared.exchange(new node{2, nullptr}, memory_order_acq_rel));
+    domain.unpin(0);
+    domain.collect();
+    domain.collect();
+    reader.join();
+    delete shared.load(memory_order_relaxed);
+}
+
+FAULTY(epoch_read_before_the_fence, use_after_free, "epoch_read_after_the_fence",
+       "garbage gets the epoch that was read before the fence", "crossbeam-epoch #53") {
+    retires_late<false>();
+}
+
+SOUND(epoch_read_after_the_fence) {
+    retires_late<true>();
+}
+
 // A count inside of the object, lowered with release. The last one must see what the others did before it deletes.
-template<bool Acquire>
+template<bool Acquire, std::memory_order Look = memory_order_acquire>
 class counted {
 public:
     void drop() {
@@ -228,6 +332,9 @@ public:
             delete this;
         }
     }
+
+    // Whether the caller is the only owner and may write.
+    [[nodiscard]] bool unique() const { return count_.load(Look) == 1; }
 
     int payload = 0;
 
@@ -254,6 +361,29 @@ FAULTY(reference_count_without_acquire, use_after_free, "reference_count_release
 
 SOUND(reference_count_release_and_fence) {
     reference_count<true>();
+}
+
+template<std::memory_order Look>
+void writes_when_unique() {
+    auto* const o = new counted<true, Look>;
+    std::thread other([o] {
+        GANTRY_CHECK(o->payload <= 1);
+        o->drop();
+    });
+    if (o->unique()) {
+        o->payload = 1;
+    }
+    o->drop();
+    other.join();
+}
+
+FAULTY(unique_relaxed, race, "unique_acquire", "the only owner writes without acquiring what the others released",
+       "rust-lang/rust #51780") {
+    writes_when_unique<memory_order_relaxed>();
+}
+
+SOUND(unique_acquire) {
+    writes_when_unique<memory_order_acquire>();
 }
 
 // Valois's way to look at a node: raise its own count, and look whether it is still the head. It may be gone by then.

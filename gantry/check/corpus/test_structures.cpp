@@ -72,7 +72,7 @@ void michael_scott() {
 }
 
 FAULTY(michael_scott_dequeue_acquires_only, race, "michael_scott",
-       "the dequeue's compare-exchange is acquire: who reads the head gets no node with it") {
+       "the dequeue's compare-exchange is acquire: who reads the head gets no node with it", "khizmax/libcds #186") {
     michael_scott<memory_order_acquire, false>();
 }
 

@@ -206,7 +206,7 @@ void address_waiter() {
 }
 
 FAULTY(address_waiter_without_fence, deadlock, "address_waiter",
-       "wake() looks for waiters without a seq_cst fence after the word was changed") {
+       "wake() looks for waiters without a seq_cst fence after the word was changed", "uxlfoundation/oneTBB #2136") {
     address_waiter<false>();
 }
 
