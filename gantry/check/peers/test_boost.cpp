@@ -37,7 +37,7 @@ PEER(boost_stack, "Boost.Lockfree", none) {
     other.join();
 }
 
-PEER(boost_stack_two_pops, "Boost.Lockfree", none) {
+PEER(boost_stack_two_pops, "Boost.Lockfree", race, .why = "pop() reads a node that the free list may own already") {
     boost::lockfree::stack<int> s(4);
     s.push(1);
     s.push(2);
@@ -59,7 +59,7 @@ PEER(boost_queue, "Boost.Lockfree", none) {
     other.join();
 }
 
-PEER(boost_queue_two_pops, "Boost.Lockfree", none) {
+PEER(boost_queue_two_pops, "Boost.Lockfree", race, .why = "pop() reads a node that the free list may own already") {
     boost::lockfree::queue<int> q(4);
     q.push(1);
     q.push(2);

@@ -97,7 +97,7 @@ PEER(barrier, "libstdc++", none) {
     other.join();
 }
 
-PEER(counting_semaphore, "libstdc++", none) {
+PEER(counting_semaphore, "libstdc++", deadlock, .why = "acquire() may sleep on a count that it saw before it failed") {
     std::counting_semaphore<2> free{1};
     int value = 0;
     const auto add = [&] {
@@ -155,21 +155,26 @@ PEER(call_once_throws, "libstdc++", none) {
     int calls = 0;
     int done = 0;
     const auto call = [&] {
-        try {
-            std::call_once(once, [&] {
-                if (++calls == 1) {
-                    throw std::runtime_error("once more");
-                }
-                done = 1;
-            });
-        } catch (const std::runtime_error&) {
-            GANTRY_CHECK(calls >= 1);
-        }
+        bool again = false;
+        do {
+            try {
+                again = false;
+                std::call_once(once, [&] {
+                    if (++calls == 1) {
+                        throw std::runtime_error("once more");
+                    }
+                    done = 1;
+                });
+            } catch (const std::runtime_error&) {
+                again = true;
+            }
+        } while (again);
+        GANTRY_CHECK(done == 1);
     };
     std::thread other(call);
     call();
     other.join();
-    GANTRY_CHECK(calls == 2 && done == 1);
+    GANTRY_CHECK(calls == 2);
 }
 
 PEER(condition_variable_any, "libstdc++", none) {
@@ -317,7 +322,7 @@ PEER(recursive_mutex, "libstdc++", none) {
     GANTRY_CHECK(value == 2);
 }
 
-PEER(scoped_lock_two, "libstdc++", none) {
+PEER(scoped_lock_two, "libstdc++", none, .random = 20'000) {
     std::mutex a;
     std::mutex b;
     int value = 0;

@@ -83,7 +83,7 @@ PEER(xenium_ms_queue_quiescent, "xenium", none, .leaks = false) {
     push_and_pop<reclamation::quiescent_state_based>();
 }
 
-PEER(xenium_ms_queue_stamp_it, "xenium", none, .leaks = false) {
+PEER(xenium_ms_queue_stamp_it, "xenium", none, .random = 2'000, .leaks = false) {
     push_and_pop<reclamation::stamp_it>();
 }
 
@@ -91,7 +91,7 @@ PEER(xenium_ms_queue_ref_count, "xenium", none, .leaks = false) {
     push_and_pop<reclamation::lock_free_ref_count<>>();
 }
 
-PEER(xenium_ramalhete_queue, "xenium", none, .leaks = false) {
+PEER(xenium_ramalhete_queue, "xenium", none, .random = 2'000, .leaks = false) {
     xenium::ramalhete_queue<std::unique_ptr<int>, policy::reclaimer<epochs>, policy::entries_per_node<2>> q;
     std::thread other([&] { q.push(std::make_unique<int>(1)); });
     std::unique_ptr<int> item;
@@ -140,7 +140,7 @@ struct pair {
 };
 
 PEER(xenium_seqlock, "xenium", none) {
-    xenium::seqlock<pair> lock;
+    xenium::seqlock<pair> lock(pair{});
     std::thread other([&] { lock.store(pair{1, 1}); });
     const pair seen = lock.load();
     GANTRY_CHECK(seen.left == seen.right);
