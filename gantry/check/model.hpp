@@ -36,8 +36,8 @@
 
 namespace gantry::check {
 
-// exact: every execution, once. bounded: every execution within a number of preemptions and of accesses that are not the
-// newest. random: one by chance after the other.
+// exact: every execution, once. bounded: every execution within a number of preemptions and of accesses that are not
+// the newest. random: one by chance after the other.
 enum class search : std::uint8_t { exact, bounded, random };
 
 // How random searches walk; explore/random.hpp says what each finds.
@@ -46,24 +46,24 @@ enum class walk : std::uint8_t { uniform, pct, long_tail };
 struct model_options {
     search mode = search::exact;
     std::uint64_t executions_max = UINT64_MAX;
-    double seconds_max = 0;          // 0: no limit
-    unsigned workers = 0;            // processes for a search that takes long; 0: one for each CPU
+    double seconds_max = 0;            // 0: no limit
+    unsigned workers = 0;              // processes for a search that takes long; 0: one for each CPU
     std::uint32_t preemptions_max = 2; // bounded: steps of another thread while the one that ran could go on
-    std::uint32_t stale_max = 2;     // bounded: reads that do not see the newest, writes that are not put last
+    std::uint32_t stale_max = 2;       // bounded: reads that do not see the newest, writes that are not put last
     std::uint64_t states_bytes_max = std::uint64_t{64} << 20U; // bounded: memory for what was visited
-    walk way = walk::uniform;        // random
-    unsigned depth = 3;              // random, pct: how many things must come in an order
-    std::uint64_t seed = 1;          // random
-    std::uint64_t steps_max = 0;     // more steps: an execution that never ends; 0: 2,000 exact, 100,000 otherwise
-    unsigned spurious_max = 1;       // waits that end for no reason, for each thread
-    unsigned weak_failures_max = 0;  // weak compare-exchanges that fail for no reason, for each thread
-    bool leaks = true;               // memory that no free() was called for is a failure
-    std::string replay{};            // a token from a report: run that execution alone
-    std::string name{};              // of what is run, for progress and checkpoints
-    bool progress = false;           // a line on standard error, rewritten, once it has taken a second
-    std::string checkpoint{};        // exact: a file for what is left when the search is stopped
-    double checkpoint_seconds = 60;  // and how often it is written in between
-    std::string resume{};            // exact: goes on from such a file
+    walk way = walk::uniform;                                  // random
+    unsigned depth = 3;                                        // random, pct: how many things must come in an order
+    std::uint64_t seed = 1;                                    // random
+    std::uint64_t steps_max = 0;    // more steps: an execution that never ends; 0: 2,000 exact, 100,000 otherwise
+    unsigned spurious_max = 1;      // waits that end for no reason, for each thread
+    unsigned weak_failures_max = 0; // weak compare-exchanges that fail for no reason, for each thread
+    bool leaks = true;              // memory that no free() was called for is a failure
+    std::string replay{};           // a token from a report: run that execution alone
+    std::string name{};             // of what is run, for progress and checkpoints
+    bool progress = false;          // a line on standard error, rewritten, once it has taken a second
+    std::string checkpoint{};       // exact: a file for what is left when the search is stopped
+    double checkpoint_seconds = 60; // and how often it is written in between
+    std::string resume{};           // exact: goes on from such a file
     const std::atomic<bool>* stop = nullptr; // ends the search when it becomes true
 };
 
@@ -91,8 +91,8 @@ enum class fault : std::uint8_t {
 
 struct model_result {
     fault found = fault::none;
-    std::string report;        // empty when nothing was found
-    std::string token;         // replays the failing execution
+    std::string report;           // empty when nothing was found
+    std::string token;            // replays the failing execution
     std::uint64_t executions = 0; // times that the body was run
     std::uint64_t graphs = 0;     // those that came to their end; exact or bounded: each a different graph
     std::uint64_t blocked = 0;    // those given up because a thread waited for a stale value
@@ -102,7 +102,7 @@ struct model_result {
     bool interrupted = false;     // by `stop`
     unsigned workers = 1;         // processes that it took
     double seconds = 0;
-    std::string bounds; // what the search was bounded by, as text
+    std::string bounds;                                          // what the search was bounded by, as text
     std::map<std::vector<std::int64_t>, std::uint64_t> outcomes; // what outcome() was told, and how often
 
     [[nodiscard]] bool ok() const noexcept { return found == fault::none; }

@@ -239,6 +239,19 @@ SOUND(static_of_a_function) {
     a.join();
 }
 
+// What a static object took from the heap is as at the start in each execution.
+std::vector<int> numbers{1};
+std::unique_ptr<int> number = std::make_unique<int>(1);
+
+SOUND(memory_of_static_objects) {
+    GANTRY_CHECK(numbers.size() == 1 && numbers.front() == 1 && *number == 1);
+    std::atomic<int> either{0};
+    std::thread other([&] { either.store(1, std::memory_order_relaxed); });
+    numbers.front() += either.load(std::memory_order_relaxed) + 1;
+    number.reset();
+    other.join();
+}
+
 struct noisy {
     int* where = nullptr;
 

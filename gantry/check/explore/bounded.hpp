@@ -13,8 +13,8 @@
 //
 // Where an execution comes to a state that was visited before (the graph says what each thread has been told, and so
 // what it will do; with it count who ran last and what was spent), it is given up: what follows is known. Complete
-// executions that come out alike are told apart from new ones. Both go by 64-bit hashes in a table of bounded size; when
-// it is full, states are visited again, and nothing is lost.
+// executions that come out alike are told apart from new ones. Both go by 64-bit hashes in a table of bounded size;
+// when it is full, states are visited again, and nothing is lost.
 //
 // Threads: one thread; processes may share the table. Progress: allocates. Ordering: n/a.
 // Cost: one run of the program for each visited branch; 8 bytes a state. Failure: see explorer; that two of n states

@@ -3,6 +3,7 @@
 
 #define XXH_INLINE_ALL
 #include <nlohmann/json.hpp>
+
 #include <xxhash.h>
 
 #include <cerrno>

@@ -11,7 +11,8 @@
 // refused with a sentence that says so.
 //
 // Threads: pure functions. Progress: blocking. Ordering: n/a. Cost: proportional to what is left.
-// Failure: a storage_error, or the sentence. Lifetime: n/a. Origin: n/a; the format is docs/formats/check-checkpoint.md.
+// Failure: a storage_error, or the sentence. Lifetime: n/a. Origin: n/a; the format is
+// docs/formats/check-checkpoint.md.
 
 #include <gantry/base/storage.hpp>
 #include <gantry/check/explore/divisible.hpp>
@@ -26,10 +27,10 @@
 namespace gantry::check {
 
 struct checkpoint {
-    std::string program;        // a hash of the executable: pieces hold addresses of its code
-    std::uint64_t base = 0;     // where it was loaded
-    std::string model;          // which of its models
-    std::string bounds;         // the options that decide what belongs to the search, as text
+    std::string program;    // a hash of the executable: pieces hold addresses of its code
+    std::uint64_t base = 0; // where it was loaded
+    std::string model;      // which of its models
+    std::string bounds;     // the options that decide what belongs to the search, as text
     std::uint64_t executions = 0;
     std::uint64_t graphs = 0;
     std::uint64_t blocked = 0;

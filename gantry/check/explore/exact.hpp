@@ -49,8 +49,8 @@ public:
     [[nodiscard]] double share_done() const noexcept override { return done_; }
     void share_names(thread_names& names) noexcept override;
 
-    // For estimates: of the graphs that the last execution left to be run, keeps the n-th alone, and forgets all others;
-    // `n` counts modulo their number. The answer is how many there were.
+    // For estimates: of the graphs that the last execution left to be run, keeps the n-th alone, and forgets all
+    // others; `n` counts modulo their number. The answer is how many there were.
     std::size_t keep_one(std::uint64_t n);
 
 private:

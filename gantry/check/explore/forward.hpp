@@ -49,7 +49,8 @@ protected:
     [[nodiscard]] virtual bool wants_places() const noexcept { return false; }
     // What choose() chooses.
     virtual std::uint32_t chosen_of(std::uint32_t options) { return how_far(options - 1); }
-    // Whether how_far() is obeyed even by a thread that has spun on old values; otherwise such a thread sees the newest.
+    // Whether how_far() is obeyed even by a thread that has spun on old values; otherwise such a thread sees the
+    // newest.
     [[nodiscard]] virtual bool obeyed() const noexcept { return false; }
 
     void give_up(std::string why) {

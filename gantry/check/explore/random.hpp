@@ -8,19 +8,22 @@
 //
 // Three ways of walking, since no single one finds everything soon:
 //   uniform    each step is anybody's; half of the accesses see the newest, a quarter one write before it, and so on.
-//   pct        threads have priorities by chance, and the highest that can runs; at `depth` - 1 chosen steps the one that
+//   pct        threads have priorities by chance, and the highest that can runs; at `depth` - 1 chosen steps the one
+//   that
 //              runs falls behind all others, or an access looks far back. A bug that needs `depth` things in an order
 //              comes with probability 1 / (threads * steps^(depth-1)) at least, however deep in the program it lies.
-//   long_tail  a thread runs on for a stretch whose length has no typical size (longer than n with probability 1/n), and
-//              accesses look back as far: the rare executions in which one thread sleeps through much of another's work.
+//   long_tail  a thread runs on for a stretch whose length has no typical size (longer than n with probability 1/n),
+//   and
+//              accesses look back as far: the rare executions in which one thread sleeps through much of another's
+//              work.
 //
 // The n-th execution follows from the seed and n alone (of pct also from how long executions were before), so that
 // processes can share a search: each takes every `stride`-th.
 //
 // Threads: one thread. Progress: allocates. Ordering: n/a. Cost: one run of the program for each execution.
 // Failure: see explorer. Lifetime: n/a.
-// Origin: priorities: PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010), its change points extended to stale
-// reads as PCTWM does (Gao, Chakraborty, Ozkan, ASPLOS 2023).
+// Origin: priorities: PCT (Burckhardt, Kothari, Musuvathi, Nagarakatte, ASPLOS 2010), its change points extended to
+// stale reads as PCTWM does (Gao, Chakraborty, Ozkan, ASPLOS 2023).
 
 #include <gantry/check/explore/forward.hpp>
 #include <gantry/check/model.hpp>
@@ -55,7 +58,9 @@ protected:
 
 private:
     [[nodiscard]] std::uint64_t roll();
-    [[nodiscard]] std::uint32_t below(std::uint32_t n) { return static_cast<std::uint32_t>((roll() >> 32U) * n >> 32U); }
+    [[nodiscard]] std::uint32_t below(std::uint32_t n) {
+        return static_cast<std::uint32_t>((roll() >> 32U) * n >> 32U);
+    }
     // n with probability 1/n - 1/(n+1), from 1 on.
     [[nodiscard]] std::uint32_t long_tailed();
     [[nodiscard]] thread_id highest(std::span<const thread_id> able);

@@ -6,8 +6,8 @@
 // Use it when an execution that was found is to be run again.
 // Do not use it when executions are to be found -> exact_explorer, bounded_explorer, random_explorer.
 //
-// Threads: one thread. Progress: allocates. Ordering: n/a. Cost: one run of the program. Failure: a script that does not
-// fit the program is named by diverged(). Lifetime: n/a. Origin: n/a.
+// Threads: one thread. Progress: allocates. Ordering: n/a. Cost: one run of the program. Failure: a script that does
+// not fit the program is named by diverged(). Lifetime: n/a. Origin: n/a.
 
 #include <gantry/check/explore/forward.hpp>
 

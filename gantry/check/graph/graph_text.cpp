@@ -148,9 +148,9 @@ private:
     }
 
     [[nodiscard]] bool set_source(event_id read, event_id source) {
-        const bool fits = source == initial_write ||
-                          (source < graph_.size() && graph_.at(source).kind == event_kind::write &&
-                           graph_.at(source).location == graph_.at(read).location);
+        const bool fits =
+            source == initial_write || (source < graph_.size() && graph_.at(source).kind == event_kind::write &&
+                                        graph_.at(source).location == graph_.at(read).location);
         if (fits) {
             graph_.set_source(read, source);
         }

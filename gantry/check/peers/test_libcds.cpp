@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// libcds 2.3.3, what is in its headers. Its hazard pointers and epochs are in a shared library, which announces nothing:
-// the structures that retire run on a scheme that keeps everything to the end.
+// libcds 2.3.3, what is in its headers. Its hazard pointers and epochs are in a shared library, which announces
+// nothing: the structures that retire run on a scheme that keeps everything to the end.
 #include <gantry/check/peers/test_peers.hpp>
 
 #include <cds/container/msqueue.h>
@@ -67,7 +67,8 @@ struct keeps_all {
     static void force_dispose() {}
 };
 
-PEER(cds_ms_queue, "libcds", race, .leaks = false, .why = "the dequeue moves the head with an acquire compare-exchange") {
+PEER(cds_ms_queue, "libcds", race, .leaks = false,
+     .why = "the dequeue moves the head with an acquire compare-exchange") {
     cds::container::MSQueue<keeps_all, int> q;
     int got[2] = {};
     std::thread one([&] { q.dequeue(got[0]); });

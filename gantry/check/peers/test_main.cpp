@@ -56,7 +56,8 @@ int compare_with_page(const char* path) {
 
 } // namespace
 
-// peers [NAME...]: runs all or some. --markdown: prints the page's table. --page FILE: compares the page with the peers.
+// peers [NAME...]: runs all or some. --markdown: prints the page's table. --page FILE: compares the page with the
+// peers.
 // --seconds N: gives up a search after so long (60), which is a failure unless something was found.
 int main(int argc, char** argv) {
     bool markdown = false;

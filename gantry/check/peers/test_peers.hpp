@@ -17,7 +17,7 @@ namespace gantry::check::peers {
 // How much of a model is explored, and what its library is known for. `random` executions, or all of them when 0.
 struct limits {
     std::uint64_t random = 0;
-    bool leaks = true;   // whether the library gives back all memory by the end of the body
+    bool leaks = true;    // whether the library gives back all memory by the end of the body
     const char* why = ""; // what must be found, when something must
 };
 

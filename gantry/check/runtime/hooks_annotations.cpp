@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What code calls to tell ThreadSanitizer more than the compiler does (libcds, folly, Abseil, later libstdc++). These are
-// claims: "this happens before that", "this race is meant". The checker believes the memory model alone, so all of them
-// do nothing.
+// What code calls to tell ThreadSanitizer more than the compiler does (libcds, folly, Abseil, later libstdc++). These
+// are claims: "this happens before that", "this race is meant". The checker believes the memory model alone, so all of
+// them do nothing.
 #include <cstddef>
 
 #define GANTRY_CLAIM(name, ...)                                                                                        \

@@ -61,14 +61,14 @@ std::optional<int> parse(int argc, char** argv, request& r) {
 
     const std::string how = "How to search (ordinarily: every execution, once)";
     app.add_flag("--bounded", bounded, "Every execution within --preemptions and --stale")->group(how);
-    const auto* const preemptions =
-        app.add_option("--preemptions", options.preemptions_max,
-                       "Most preemptions in an execution (ordinarily 2); implies --bounded")
+    const auto* const preemptions = app.add_option("--preemptions", options.preemptions_max,
+                                                   "Most preemptions in an execution (ordinarily 2); implies --bounded")
+                                        ->group(how);
+    const auto* const stale =
+        app.add_option("--stale", options.stale_max,
+                       "Most accesses in an execution that do not see, or are not put, the newest "
+                       "(ordinarily 2); implies --bounded")
             ->group(how);
-    const auto* const stale = app.add_option("--stale", options.stale_max,
-                                             "Most accesses in an execution that do not see, or are not put, the newest "
-                                             "(ordinarily 2); implies --bounded")
-                                  ->group(how);
     app.add_option("--states-mib", states_mib, "Memory of --bounded for what was visited (ordinarily 64)")
         ->check(CLI::Range(1, 1 << 20))
         ->group(how);
@@ -83,7 +83,8 @@ std::optional<int> parse(int argc, char** argv, request& r) {
         ->group(how);
 
     const std::string far = "How far";
-    app.add_option("--executions", options.executions_max, "Stop after so many executions (random: 10,000)")->group(far);
+    app.add_option("--executions", options.executions_max, "Stop after so many executions (random: 10,000)")
+        ->group(far);
     app.add_option("--seconds", options.seconds_max, "Stop after so many seconds, for each model")
         ->check(CLI::NonNegativeNumber)
         ->group(far);
@@ -183,8 +184,8 @@ bool estimate_one(const request& wanted, const registered_model& m) {
                                 .dump()
                                 .c_str());
     } else {
-        std::printf("guess  %s: about %.3g executions (%.3g to %.3g, from %llu descents), %.2g s in one process\n", m.name,
-                    guess.executions, guess.low, guess.high, static_cast<unsigned long long>(guess.descents),
+        std::printf("guess  %s: about %.3g executions (%.3g to %.3g, from %llu descents), %.2g s in one process\n",
+                    m.name, guess.executions, guess.low, guess.high, static_cast<unsigned long long>(guess.descents),
                     guess.seconds);
     }
     return false;

@@ -2,6 +2,7 @@
 #include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
+#include <gantry/check/runtime/detail/startup_heap.hpp>
 
 #include <cxxabi.h>
 #include <link.h>
@@ -17,6 +18,8 @@ modelled_thread* running = nullptr;
 session* active = nullptr;
 
 namespace {
+
+session* innermost = nullptr;
 
 value read_memory(std::uint64_t address, std::size_t size) noexcept {
     value v;
@@ -100,7 +103,12 @@ std::string stack_of(const modelled_thread& t) {
 } // namespace
 
 session::session(const model_options& options)
-    : options_(options), steps_max_(steps_max_of(options)) {
+    : options_(options), steps_max_(steps_max_of(options)), outer_(innermost) {
+    // What another session's last execution left behind is no start.
+    if (outer_ != nullptr) {
+        outer_->restore_globals();
+    }
+    innermost = this;
     static_cast<void>(
         fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
@@ -108,11 +116,23 @@ session::session(const model_options& options)
     for (const range& r : ranges) {
         segments_.push_back({r.start, std::vector<char>(r.start, r.end)});
     }
+    startup_heap::close();
+    const auto startup = startup_heap::used();
+    startup_content_.assign(startup.begin(), startup.end());
+}
+
+session::~session() {
+    restore_globals();
+    innermost = outer_;
 }
 
 void session::restore_globals() {
     for (const segment& s : segments_) {
         std::memcpy(s.start, s.content.data(), s.content.size());
+    }
+    if (startup_touched_) {
+        std::memcpy(startup_heap::used().data(), startup_content_.data(), startup_content_.size());
+        startup_touched_ = false;
     }
 }
 
@@ -242,6 +262,7 @@ void session::refresh_clock(modelled_thread& t) {
 
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
+    startup_touched_ = startup_touched_ || startup_heap::owns(address);
     if (tag == 0 && heap::owns(address) && !heap_.usable(address, op.size)) {
         plain(t, address, op.size, false, site); // says what is wrong
     }
@@ -344,6 +365,7 @@ void session::fence(modelled_thread& t, order o, const void* site) {
 
 void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                     bool frees) {
+    startup_touched_ = startup_touched_ || startup_heap::owns(address);
     if (heap::owns(address) && !heap_.usable(address, size)) {
         const heap::block* b = heap_.block_around(address);
         std::string what = b == nullptr ? "an access to memory that was never allocated"

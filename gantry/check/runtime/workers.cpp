@@ -57,8 +57,8 @@ std::string bytes_of(const tally& t) {
     }
     json uses = json::array();
     for (const use& u : t.uses) {
-        uses.push_back(json::array({reinterpret_cast<std::uint64_t>(u.site), static_cast<unsigned>(u.kind),
-                                    static_cast<unsigned>(u.o)}));
+        uses.push_back(json::array(
+            {reinterpret_cast<std::uint64_t>(u.site), static_cast<unsigned>(u.kind), static_cast<unsigned>(u.o)}));
     }
     return json{{"executions", t.executions},
                 {"graphs", t.graphs},
@@ -173,11 +173,13 @@ public:
                     give(divided_->backlog());
                     continue; // there is nothing left: says so, and waits
                 }
-                if (shared_.hungry.load(std::memory_order_relaxed) > 0 && divided_->backlog() > 1) { // relaxed: stale-ok
+                if (shared_.hungry.load(std::memory_order_relaxed) > 0 &&
+                    divided_->backlog() > 1) { // relaxed: stale-ok
                     give(std::min(divided_->backlog() / 2, pieces_at_once));
                 }
             }
-            if (shared_.executions.fetch_add(1, std::memory_order_relaxed) >= options_.executions_max) { // relaxed: stats
+            if (shared_.executions.fetch_add(1, std::memory_order_relaxed) >=
+                options_.executions_max) {                           // relaxed: stats
                 shared_.stop.store(true, std::memory_order_relaxed); // relaxed: stale-ok
                 break;
             }
@@ -278,8 +280,8 @@ public:
             if (job_.save && !stops && now() - saved > job_.save_seconds) {
                 shared_.pause.store(true, std::memory_order_relaxed); // relaxed: stale-ok
             }
-            const auto idle = static_cast<unsigned>(
-                std::ranges::count_if(hands_, [](const hand& h) { return h.idle && !h.ended; }));
+            const auto idle =
+                static_cast<unsigned>(std::ranges::count_if(hands_, [](const hand& h) { return h.idle && !h.ended; }));
             const auto alive =
                 static_cast<unsigned>(std::ranges::count_if(hands_, [](const hand& h) { return !h.ended; }));
             if (idle == alive && shared_.pause.load(std::memory_order_relaxed)) { // relaxed: stale-ok
@@ -412,8 +414,7 @@ private:
 
 bool run_in_workers(const workers_job& job, session& s, explorer& strategy, const subject& what,
                     const model_options& options, const limits& until, tally& into) {
-    void* const memory =
-        mmap(nullptr, sizeof(common), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    void* const memory = mmap(nullptr, sizeof(common), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
     if (memory == MAP_FAILED) {
         host_fatal("cannot map memory to share");
     }

@@ -115,7 +115,7 @@ public:
     session(const session&) = delete;
     session& operator=(const session&) = delete;
     // Leaves the program's memory as it was before.
-    ~session() { restore_globals(); }
+    ~session();
 
     // Runs one execution to its end, as the explorer decides.
     ending run(explorer& strategy, void (*body)(void*), void* context);
@@ -194,6 +194,9 @@ private:
     };
 
     std::vector<segment> segments_;
+    session* outer_;                    // whose program's state this one has begun from, or null
+    std::vector<char> startup_content_; // of the startup heap
+    bool startup_touched_ = false;      // whether this execution has looked at it
 };
 
 // The thread whose code is running, or null while the runtime, or code outside of any model, is.

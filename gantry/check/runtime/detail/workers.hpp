@@ -30,8 +30,8 @@ struct workers_job {
     // Called about ten times a second: what was counted so far, and the share of the search that is done if that can be
     // told.
     std::function<void(const tally&, double share)> progress;
-    // Called every `save_seconds`, and at the end if something is left: that, as divisible::give() wrote it, with what was
-    // counted. May be empty: then what is left when the search is stopped is lost.
+    // Called every `save_seconds`, and at the end if something is left: that, as divisible::give() wrote it, with what
+    // was counted. May be empty: then what is left when the search is stopped is lost.
     std::function<void(const tally&, const std::vector<std::string>& left, std::span<const thread_names::creation>)>
         save;
     double save_seconds = 60;
