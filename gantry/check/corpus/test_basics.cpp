@@ -22,7 +22,7 @@ std::mutex first;
 std::mutex second;
 thread_local int per_thread = 7;
 
-FAULTY(counter_without_lock, race) {
+FAULTY(counter_without_lock, race, "counter_with_lock", "a plain counter of two threads") {
     std::thread other([] { ++plain_global; });
     ++plain_global;
     other.join();
@@ -43,7 +43,8 @@ SOUND(counter_with_lock) {
     GANTRY_CHECK(count == 3);
 }
 
-FAULTY(atomic_counter_by_load_and_store, assertion) {
+FAULTY(atomic_counter_by_load_and_store, assertion, "atomic_counter_by_fetch_add",
+       "an atomic counter raised by a load and a store") {
     const auto add = [] {
         flag.store(flag.load(std::memory_order_seq_cst) + 1, std::memory_order_seq_cst);
     };
@@ -76,11 +77,11 @@ void message() {
     writer.join();
 }
 
-FAULTY(message_relaxed_store, race) {
+FAULTY(message_relaxed_store, race, "message", "the flag is stored relaxed") {
     message<std::memory_order_relaxed, std::memory_order_acquire>();
 }
 
-FAULTY(message_relaxed_load, race) {
+FAULTY(message_relaxed_load, race, "message", "the flag is loaded relaxed") {
     message<std::memory_order_release, std::memory_order_relaxed>();
 }
 
@@ -89,7 +90,7 @@ SOUND(message) {
 }
 
 // A stale value that no interleaving shows.
-FAULTY(store_buffering, assertion) {
+FAULTY(store_buffering, assertion, "store_buffering_seq_cst", "both miss the other's store") {
     std::atomic<int> x{0};
     std::atomic<int> y{0};
     int a = 0;
@@ -130,34 +131,34 @@ SOUND(store_buffering_seq_cst) {
     return *at;
 }
 
-FAULTY(leaked, leak) {
+FAULTY(leaked, leak, "", "never freed") {
     plain_global = look(make(1));
 }
 
-FAULTY(freed_twice, double_free) {
+FAULTY(freed_twice, double_free, "", "freed twice") {
     int* const p = make(1);
     destroy(p);
     destroy(p);
 }
 
-FAULTY(freed_wrongly, mismatched_free) {
+FAULTY(freed_wrongly, mismatched_free, "", "new[] and delete") {
     destroy(make(4));
 }
 
-FAULTY(used_after_free, use_after_free) {
+FAULTY(used_after_free, use_after_free, "", "read after delete") {
     int* const p = make(1);
     destroy(p);
     plain_global = look(p);
 }
 
-FAULTY(read_behind_the_end, out_of_bounds) {
+FAULTY(read_behind_the_end, out_of_bounds, "", "read behind the end of a block") {
     int* const p = make(5);
     plain_global = look(p + 5);
     delete[] p;
 }
 
 // Only when the reader is late: another thread frees.
-FAULTY(freed_under_a_reader, use_after_free) {
+FAULTY(freed_under_a_reader, use_after_free, "", "deleted while a reader may hold it") {
     std::atomic<int*> shared{new int(5)};
     std::thread reader([&] {
         if (const int* p = shared.load(std::memory_order_acquire); p != nullptr) {
@@ -217,7 +218,7 @@ SOUND(set_before_it_is_shown) {
     shown_and_set<true>();
 }
 
-FAULTY(locks_in_opposite_order, deadlock) {
+FAULTY(locks_in_opposite_order, deadlock, "locks_in_one_order", "two locks in two orders") {
     std::thread other([] {
         const std::lock_guard a(first);
         const std::lock_guard b(second);
@@ -241,18 +242,18 @@ SOUND(locks_in_one_order) {
     other.join();
 }
 
-FAULTY(unlocked_by_another, lock_misuse) {
+FAULTY(unlocked_by_another, lock_misuse, "locks_in_one_order", "a mutex unlocked by a thread that does not hold it") {
     first.lock();
     std::thread other([] { first.unlock(); });
     other.join();
 }
 
-FAULTY(locked_twice, lock_misuse) {
+FAULTY(locked_twice, lock_misuse, "locks_in_one_order", "a mutex locked twice") {
     first.lock();
     first.lock();
 }
 
-FAULTY(exception_leaves_thread, exception) {
+FAULTY(exception_leaves_thread, exception, "exception_is_caught", "nobody catches") {
     std::thread other([] { throw std::runtime_error("nobody catches this"); });
     other.join();
 }
@@ -271,12 +272,13 @@ SOUND(exception_is_caught) {
     GANTRY_CHECK(caught == 1);
 }
 
-FAULTY(thread_never_joined, aborted) {
+FAULTY(thread_never_joined, aborted, "", "a thread that is neither joined nor detached") {
     std::thread other([] {});
 }
 
 // The waiter looks before it holds the mutex: the signal can come in between.
-FAULTY(lost_wake_up, deadlock) {
+FAULTY(lost_wake_up, deadlock, "condition_variable",
+       "looks before it holds the mutex, then waits without a condition") {
     std::condition_variable ready;
     std::thread waiter([&] {
         if (flag.load(std::memory_order_acquire) == 0) {
@@ -351,7 +353,7 @@ SOUND(atomic_beside_plain) {
 }
 
 // Copies of blocks are accesses too, whoever makes them.
-FAULTY(copy_races, race) {
+FAULTY(copy_races, race, "", "a block is copied while it is changed") {
     struct big {
         int content[64];
     };
@@ -364,7 +366,7 @@ FAULTY(copy_races, race) {
     delete to;
 }
 
-FAULTY(null_is_followed, crash) {
+FAULTY(null_is_followed, crash, "", "a null pointer is followed") {
     std::atomic<int*> shared{nullptr};
     std::thread other([&] { shared.store(&plain_global, std::memory_order_release); });
     plain_global = look(shared.load(std::memory_order_acquire));
@@ -377,11 +379,11 @@ FAULTY(null_is_followed, crash) {
     return look(here) == -1 ? 0 : deeper(depth + 1) + look(here);
 }
 
-FAULTY(stack_is_used_up, crash) {
+FAULTY(stack_is_used_up, crash, "", "recursion without end") {
     plain_global = deeper(0);
 }
 
-FAULTY(two_sizes, mixed_size) {
+FAULTY(two_sizes, mixed_size, "", "the same bytes atomically in two sizes") {
     alignas(8) static std::uint64_t both = 0;
     std::thread other([] { std::atomic_ref<std::uint64_t>(both).store(1, std::memory_order_relaxed); });
     auto& half = reinterpret_cast<std::uint32_t&>(both);
@@ -390,7 +392,7 @@ FAULTY(two_sizes, mixed_size) {
 }
 
 // Each sees the other's wish and gives way, both for ever.
-FAULTY(two_polite_threads, endless) {
+FAULTY(two_polite_threads, endless, "one_polite_thread", "both give way for ever") {
     std::atomic<bool> wish[2] = {false, false};
     const auto pass = [&](int me) {
         wish[me].store(true, std::memory_order_seq_cst);
@@ -406,7 +408,7 @@ FAULTY(two_polite_threads, endless) {
 }
 
 // Something that the checker cannot put back between executions: the environment's memory is the C library's.
-FAULTY(does_not_repeat_itself, nondeterminism) {
+FAULTY(does_not_repeat_itself, nondeterminism, "", "depends on what the checker cannot put back") {
     const bool before = std::getenv("GANTRY_CHECK_SEEN") != nullptr;
     static_cast<void>(setenv("GANTRY_CHECK_SEEN", "1", 1));
     std::thread other([&] { flag.store(before ? 1 : 2, std::memory_order_relaxed); });

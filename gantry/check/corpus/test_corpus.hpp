@@ -14,10 +14,21 @@
 
 namespace gantry::check::corpus {
 
+// What a faulty program gets wrong, in a few words, the program of this corpus that gets it right, and where the same
+// fault was published.
+struct about {
+    const char* twin = "";
+    const char* what = "";
+    const char* seen = "";
+};
+
 struct program {
     const char* name;
     fault expected;
     void (*body)();
+    const char* file;
+    int line;
+    about text;
 };
 
 inline std::vector<program>& programs() {
@@ -25,8 +36,8 @@ inline std::vector<program>& programs() {
     return all;
 }
 
-inline bool add(const char* name, fault expected, void (*body)()) {
-    programs().push_back({name, expected, body});
+inline bool add(const program& p) {
+    programs().push_back(p);
     return true;
 }
 
@@ -35,21 +46,22 @@ int wrong_scenarios();
 
 } // namespace gantry::check::corpus
 
-// MODEL_IS(name, fault): what the checker must say about the GANTRY_MODEL of that name earlier in the file.
-#define MODEL_IS(model_name, expected)                                                                                 \
-    [[maybe_unused]] static const bool added_model_##model_name =                                                      \
-        ::gantry::check::corpus::add(#model_name, ::gantry::check::fault::expected, gantry_model_##model_name)
+// MODEL_IS(name, fault [, "twin", "what is wrong" [, "seen in"]]): what the checker must say about the GANTRY_MODEL of
+// that name earlier in the file.
+#define MODEL_IS(model_name, expected, ...)                                                                            \
+    [[maybe_unused]] static const bool added_model_##model_name = ::gantry::check::corpus::add(                        \
+        {#model_name, ::gantry::check::fault::expected, gantry_model_##model_name, __FILE__, __LINE__, {__VA_ARGS__}})
 
-// FAULTY(name, fault) { body }: the checker must find that fault. SOUND(name) { body }: it must find none,
-// exhaustively.
-#define FAULTY(program_name, expected)                                                                                 \
+// FAULTY(name, fault [, "twin", "what is wrong" [, "seen in"]]) { body }: the checker must find that fault. SOUND(name)
+// { body }: it must find none, exhaustively.
+#define FAULTY(program_name, expected, ...)                                                                            \
     static void faulty_##program_name();                                                                               \
-    [[maybe_unused]] static const bool added_faulty_##program_name =                                                   \
-        ::gantry::check::corpus::add(#program_name, ::gantry::check::fault::expected, faulty_##program_name);          \
+    [[maybe_unused]] static const bool added_faulty_##program_name = ::gantry::check::corpus::add(                     \
+        {#program_name, ::gantry::check::fault::expected, faulty_##program_name, __FILE__, __LINE__, {__VA_ARGS__}});  \
     static void faulty_##program_name()
 
 #define SOUND(program_name)                                                                                            \
     static void sound_##program_name();                                                                                \
-    [[maybe_unused]] static const bool added_sound_##program_name =                                                    \
-        ::gantry::check::corpus::add(#program_name, ::gantry::check::fault::none, sound_##program_name);               \
+    [[maybe_unused]] static const bool added_sound_##program_name = ::gantry::check::corpus::add(                      \
+        {#program_name, ::gantry::check::fault::none, sound_##program_name, __FILE__, __LINE__, {}});                  \
     static void sound_##program_name()

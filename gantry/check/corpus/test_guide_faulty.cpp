@@ -71,5 +71,5 @@ GANTRY_MODEL(two_pops) {
     GANTRY_CHECK(mine && theirs && *mine != *theirs);
 }
 
-MODEL_IS(push_and_pop, race);
-MODEL_IS(two_pops, use_after_free);
+MODEL_IS(push_and_pop, race, "", "pushes relaxed (the guide's stack)");
+MODEL_IS(two_pops, use_after_free, "", "frees what another pop() looks at (the guide's stack)");

@@ -95,6 +95,6 @@ GANTRY_MODEL(pushes_and_pops) {
     other.join();
 }
 
-MODEL_IS(push_and_pop, none);
-MODEL_IS(two_pops, none);
+MODEL_IS(push_and_pop, none, "", "pushes relaxed (the guide's stack)");
+MODEL_IS(two_pops, none, "", "frees what another pop() looks at (the guide's stack)");
 MODEL_IS(pushes_and_pops, none);

@@ -50,7 +50,7 @@ void waits_once() {
     waiter.join();
 }
 
-FAULTY(condition_without_loop, assertion) {
+FAULTY(condition_without_loop, assertion, "condition_with_loop", "a wake-up without a reason is taken for the event") {
     waits_once<false>();
 }
 
@@ -79,7 +79,8 @@ void two_wait() {
     two.join();
 }
 
-FAULTY(notify_one_wakes_the_wrong_one, deadlock) {
+FAULTY(notify_one_wakes_the_wrong_one, deadlock, "notify_all_wakes_both",
+       "notify_one() where the waiters wait for different things") {
     two_wait<false>();
 }
 
@@ -87,7 +88,70 @@ SOUND(notify_all_wakes_both) {
     two_wait<true>();
 }
 
-FAULTY(timed_wait_may_time_out, assertion) {
+// Whoever changes what is waited for must hold the mutex while it does, or it comes between the look and the sleep.
+template<bool Locked>
+void changed_while_looking() {
+    std::mutex m;
+    std::condition_variable changed;
+    std::atomic<bool> go{false};
+    std::thread waiter([&] {
+        std::unique_lock lock(m);
+        changed.wait(lock, [&] { return go.load(std::memory_order_acquire); });
+    });
+    if (Locked) {
+        const std::lock_guard lock(m);
+        go.store(true, std::memory_order_release);
+    } else {
+        go.store(true, std::memory_order_release);
+    }
+    changed.notify_one();
+    waiter.join();
+}
+
+FAULTY(changed_without_the_mutex, deadlock, "changed_under_the_mutex",
+       "what is waited for is atomic and changed without the mutex") {
+    changed_while_looking<false>();
+}
+
+SOUND(changed_under_the_mutex) {
+    changed_while_looking<true>();
+}
+
+// A buffer for one item, with a condition variable for each side.
+template<bool Right>
+void bounded_buffer() {
+    std::mutex m;
+    std::condition_variable not_empty;
+    std::condition_variable not_full;
+    int item = 0;
+    std::thread producer([&] {
+        for (int i = 1; i <= 2; ++i) {
+            std::unique_lock lock(m);
+            not_full.wait(lock, [&] { return item == 0; });
+            item = i;
+            not_empty.notify_one();
+        }
+    });
+    for (int i = 1; i <= 2; ++i) {
+        std::unique_lock lock(m);
+        not_empty.wait(lock, [&] { return item != 0; });
+        GANTRY_CHECK(item == i);
+        item = 0;
+        (Right ? not_full : not_empty).notify_one();
+    }
+    producer.join();
+}
+
+FAULTY(notifies_the_wrong_condition, deadlock, "notifies_the_right_condition",
+       "the consumer notifies the condition variable that it waits for itself") {
+    bounded_buffer<false>();
+}
+
+SOUND(notifies_the_right_condition) {
+    bounded_buffer<true>();
+}
+
+FAULTY(timed_wait_may_time_out, assertion, "timed_wait", "takes for granted that a wait ends in time") {
     std::mutex m;
     std::condition_variable ready;
     bool go = false;
@@ -140,7 +204,7 @@ void readers_and_writer() {
     writer.join();
 }
 
-FAULTY(writes_under_a_readers_lock, race) {
+FAULTY(writes_under_a_readers_lock, race, "shared_mutex", "writes under a lock that others share") {
     readers_and_writer<true>();
 }
 
@@ -178,6 +242,19 @@ SOUND(static_of_a_function) {
     std::thread a(use);
     use();
     a.join();
+}
+
+// What a static object took from the heap is as at the start in each execution.
+std::vector<int> numbers{1};
+std::unique_ptr<int> number = std::make_unique<int>(1);
+
+SOUND(memory_of_static_objects) {
+    GANTRY_CHECK(numbers.size() == 1 && numbers.front() == 1 && *number == 1);
+    std::atomic<int> either{0};
+    std::thread other([&] { either.store(1, std::memory_order_relaxed); });
+    numbers.front() += either.load(std::memory_order_relaxed) + 1;
+    number.reset();
+    other.join();
 }
 
 struct noisy {
@@ -222,7 +299,7 @@ void double_checked() {
     delete instance.load(std::memory_order_relaxed);
 }
 
-FAULTY(double_checked_relaxed, race) {
+FAULTY(double_checked_relaxed, race, "double_checked", "both looks are relaxed") {
     double_checked<std::memory_order_relaxed, std::memory_order_relaxed>();
 }
 
@@ -288,12 +365,13 @@ SOUND(woken_by_release) {
 
 // A true report on libstdc++ 12: notify looks for waiters with a seq_cst load, which a release store does not keep from
 // being early. The store and the waiter's look then miss each other, as in store buffering.
-FAULTY(libstdcxx_atomic_wait_release, deadlock) {
+FAULTY(libstdcxx_atomic_wait_release, deadlock, "atomic_wait",
+       "release store before notify (true report on libstdc++ 12)") {
     waits_for_word<std::memory_order_release>();
 }
 
 // The same: count_down() is a release.
-FAULTY(libstdcxx_latch, deadlock) {
+FAULTY(libstdcxx_latch, deadlock, "binary_semaphore", "count_down() is a release (true report on libstdc++ 12)") {
     std::latch done{1};
     std::thread worker([&] {
         shared_value = 1;
@@ -304,13 +382,13 @@ FAULTY(libstdcxx_latch, deadlock) {
     worker.join();
 }
 
-FAULTY(atomic_wait_without_notify, deadlock) {
+FAULTY(atomic_wait_without_notify, deadlock, "atomic_wait", "nobody notifies") {
     std::thread other([] { word.store(1, std::memory_order_release); });
     word.wait(0, std::memory_order_acquire);
     other.join();
 }
 
-FAULTY(reference_count_relaxed, use_after_free) {
+FAULTY(reference_count_relaxed, use_after_free, "reference_count", "the count is lowered relaxed") {
     struct object {
         std::atomic<int> count{2};
         int payload = 0;

@@ -46,11 +46,11 @@ void spin_lock() {
         [](int) { word.store(0, Give); });
 }
 
-FAULTY(spin_lock_relaxed_unlock, race) {
+FAULTY(spin_lock_relaxed_unlock, race, "spin_lock", "unlock is relaxed") {
     spin_lock<memory_order_acquire, memory_order_relaxed>();
 }
 
-FAULTY(spin_lock_relaxed_lock, race) {
+FAULTY(spin_lock_relaxed_lock, race, "spin_lock", "lock is relaxed") {
     spin_lock<memory_order_relaxed, memory_order_release>();
 }
 
@@ -69,7 +69,7 @@ void ticket_lock() {
         [](int) { now_serving.store(now_serving.load(memory_order_relaxed) + 1, Give); });
 }
 
-FAULTY(ticket_lock_relaxed_unlock, race) {
+FAULTY(ticket_lock_relaxed_unlock, race, "ticket_lock", "unlock is relaxed") {
     ticket_lock<memory_order_relaxed>();
 }
 
@@ -89,7 +89,7 @@ void peterson() {
         [](int me) { wants[me].store(false, Store); });
 }
 
-FAULTY(peterson_acq_rel, race) {
+FAULTY(peterson_acq_rel, race, "peterson", "release and acquire where only seq_cst keeps both out") {
     peterson<memory_order_release, memory_order_acquire>();
 }
 
@@ -118,7 +118,7 @@ void dekker() {
         });
 }
 
-FAULTY(dekker_acq_rel, race) {
+FAULTY(dekker_acq_rel, race, "dekker", "release and acquire where only seq_cst keeps both out") {
     dekker<memory_order_release, memory_order_acquire>();
 }
 
@@ -162,7 +162,7 @@ void mcs_lock() {
         });
 }
 
-FAULTY(mcs_lock_relaxed_unlock, race) {
+FAULTY(mcs_lock_relaxed_unlock, race, "mcs_lock", "unlock hands over relaxed") {
     mcs_lock<memory_order_relaxed>();
 }
 
@@ -186,7 +186,7 @@ void clh_lock() {
         [](int me) { clh_busy[me].store(false, Give); });
 }
 
-FAULTY(clh_lock_relaxed_unlock, race) {
+FAULTY(clh_lock_relaxed_unlock, race, "clh_lock", "unlock is relaxed") {
     clh_lock<memory_order_relaxed>();
 }
 
@@ -212,11 +212,11 @@ void rw_lock() {
     reader.join();
 }
 
-FAULTY(rw_lock_relaxed_write_unlock, race) {
+FAULTY(rw_lock_relaxed_write_unlock, race, "rw_lock", "the writer unlocks relaxed") {
     rw_lock<memory_order_release, memory_order_relaxed>();
 }
 
-FAULTY(rw_lock_relaxed_read_unlock, race) {
+FAULTY(rw_lock_relaxed_read_unlock, race, "rw_lock", "the reader unlocks relaxed") {
     rw_lock<memory_order_relaxed, memory_order_release>();
 }
 
@@ -247,7 +247,7 @@ void bakery() {
         [](int me) { numbers[me].store(0, Store); });
 }
 
-FAULTY(bakery_acq_rel, race) {
+FAULTY(bakery_acq_rel, race, "bakery", "release and acquire where only seq_cst keeps both out") {
     bakery<memory_order_release, memory_order_acquire>();
 }
 
@@ -281,7 +281,7 @@ void sense_barrier() {
     other.join();
 }
 
-FAULTY(barrier_opened_early, deadlock) {
+FAULTY(barrier_opened_early, deadlock, "sense_barrier", "the sense is flipped before the count is back") {
     sense_barrier<true>();
 }
 
@@ -306,13 +306,13 @@ SOUND(one_polite_thread) {
         [](int me) { wants[me].store(false, memory_order_seq_cst); });
 }
 
-FAULTY(spins_for_ever, deadlock) {
+FAULTY(spins_for_ever, deadlock, "spin_lock", "waits for what nobody does") {
     while (word.load(memory_order_acquire) == 0) {
     }
 }
 
 // Polling a bounded number of times is no spinning: both looks may find nothing.
-FAULTY(polls_twice, assertion) {
+FAULTY(polls_twice, assertion, "message", "takes two looks for a wait") {
     std::thread other([] { word.store(1, memory_order_release); });
     int seen = 0;
     for (int i = 0; i < 2; ++i) {
@@ -329,26 +329,35 @@ void sequence_lock() {
     std::atomic<int> a{0};
     std::atomic<int> b{0};
     std::thread writer([&] {
-        sequence.store(1, memory_order_relaxed);
+        const int before = sequence.load(memory_order_relaxed);
+        sequence.store(before + 1, memory_order_relaxed);
         std::atomic_thread_fence(WriteFence);
         a.store(1, memory_order_relaxed);
         b.store(1, memory_order_relaxed);
-        sequence.store(2, memory_order_release);
+        sequence.store(before + 2, memory_order_release);
     });
-    const int before = sequence.load(memory_order_acquire);
-    const int x = a.load(memory_order_relaxed);
-    const int y = b.load(memory_order_relaxed);
-    std::atomic_thread_fence(ReadFence);
-    const int after = sequence.load(memory_order_relaxed);
+    int x = 0;
+    int y = 0;
+    for (;;) {
+        const int before = sequence.load(memory_order_acquire);
+        x = a.load(memory_order_relaxed);
+        y = b.load(memory_order_relaxed);
+        std::atomic_thread_fence(ReadFence);
+        if (before % 2 == 0 && sequence.load(memory_order_relaxed) == before) {
+            break;
+        }
+    }
+    GANTRY_CHECK(x == y);
     writer.join();
-    GANTRY_CHECK(before != after || before % 2 != 0 || x == y);
 }
 
-FAULTY(sequence_lock_without_write_fence, assertion) {
+FAULTY(sequence_lock_without_write_fence, assertion, "sequence_lock",
+       "the data may be written before the sequence is odd") {
     sequence_lock<memory_order_relaxed, memory_order_acquire>();
 }
 
-FAULTY(sequence_lock_without_read_fence, assertion) {
+FAULTY(sequence_lock_without_read_fence, assertion, "sequence_lock",
+       "the data may be read after the sequence was compared") {
     sequence_lock<memory_order_release, memory_order_relaxed>();
 }
 
@@ -399,7 +408,7 @@ void treiber() {
     }
 }
 
-FAULTY(treiber_frees_at_once, use_after_free) {
+FAULTY(treiber_frees_at_once, use_after_free, "treiber", "pop() frees what another pop() looks at") {
     treiber<true>();
 }
 

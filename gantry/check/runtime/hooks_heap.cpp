@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: MIT
 // malloc and operator new: the modelled program's memory comes from the session's heap, everybody else's from the C
-// library. The C library's own callers keep its memory: what they hold outlives an execution.
+// library. The C library's own callers keep its memory: what they hold outlives an execution. What the program takes
+// before the first model runs comes from the startup heap.
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
+#include <gantry/check/runtime/detail/startup_heap.hpp>
 
 #include <link.h>
 
@@ -52,6 +54,39 @@ bool modelled(const void* site) noexcept {
     return !from_libc(site);
 }
 
+// The modelled program itself: the executable, which is the first object of the list.
+int find_program(dl_phdr_info* info, std::size_t, void* data) {
+    auto& found = *static_cast<range*>(data);
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const auto& header = info->dlpi_phdr[i];
+        if (header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0) {
+            found.low = info->dlpi_addr + header.p_vaddr;
+            found.high = found.low + header.p_memsz;
+        }
+    }
+    return 1;
+}
+
+bool from_program(const void* site) noexcept {
+    static const range program = [] {
+        range found;
+        dl_iterate_phdr(find_program, &found);
+        return found;
+    }();
+    const auto p = reinterpret_cast<std::uintptr_t>(site);
+    return p >= program.low && p < program.high;
+}
+
+// Memory for who is not modelled.
+void* host_allocate(std::size_t bytes, std::size_t alignment, const void* site) noexcept {
+    if (running == nullptr && from_program(site)) {
+        if (void* const p = startup_heap::allocate(bytes, alignment)) {
+            return p;
+        }
+    }
+    return alignment <= 16 ? __libc_malloc(bytes) : __libc_memalign(alignment, bytes);
+}
+
 void* allocate(std::size_t bytes, std::size_t alignment, allocator how, const void* site) {
     entry in;
     void* const p = active->allocate(in.thread(), bytes, alignment, how, site);
@@ -74,6 +109,12 @@ const char* name_of(allocator how) noexcept {
 }
 
 void release(void* p, allocator how, const void* site) {
+    if (startup_heap::owns(p)) {
+        if (running == nullptr) {
+            startup_heap::release(p);
+        }
+        return; // in a model: the next execution finds it there again
+    }
     if (!heap::owns(p)) {
         host_free(p);
         return;
@@ -120,25 +161,41 @@ extern "C" {
 
 void* malloc(std::size_t bytes) {
     const void* const site = GANTRY_SITE;
-    return rt::modelled(site) ? rt::allocate(bytes, 16, allocator::c, site) : __libc_malloc(bytes);
+    return rt::modelled(site) ? rt::allocate(bytes, 16, allocator::c, site) : rt::host_allocate(bytes, 16, site);
 }
 
 void* calloc(std::size_t count, std::size_t each) {
     const void* const site = GANTRY_SITE;
-    if (!rt::modelled(site)) {
-        return __libc_calloc(count, each);
-    }
     std::size_t bytes = 0;
     if (__builtin_mul_overflow(count, each, &bytes)) {
         errno = ENOMEM;
         return nullptr;
     }
-    return std::memset(rt::allocate(bytes, 16, allocator::c, site), 0, bytes);
+    if (rt::modelled(site)) {
+        return std::memset(rt::allocate(bytes, 16, allocator::c, site), 0, bytes);
+    }
+    if (rt::running == nullptr && rt::from_program(site)) {
+        void* const p = rt::host_allocate(bytes, 16, site);
+        return p == nullptr ? p : std::memset(p, 0, bytes);
+    }
+    return __libc_calloc(count, each);
 }
 
 void* realloc(void* p, std::size_t bytes) {
     const void* const site = GANTRY_SITE;
-    if (p != nullptr ? !rt::heap::owns(p) : !rt::modelled(site)) {
+    if (rt::startup_heap::owns(p)) {
+        const std::size_t old = rt::startup_heap::size_of(p);
+        void* const fresh = malloc(bytes);
+        if (fresh != nullptr) {
+            std::memcpy(fresh, p, old < bytes ? old : bytes);
+            free(p);
+        }
+        return fresh;
+    }
+    if (p == nullptr && !rt::modelled(site)) {
+        return rt::host_allocate(bytes, 16, site);
+    }
+    if (p != nullptr && !rt::heap::owns(p)) {
         return __libc_realloc(p, bytes);
     }
     if (p == nullptr) {
@@ -167,17 +224,20 @@ void free(void* p) {
 
 void* memalign(std::size_t alignment, std::size_t bytes) {
     const void* const site = GANTRY_SITE;
-    return rt::modelled(site) ? rt::allocate(bytes, alignment, allocator::c, site) : __libc_memalign(alignment, bytes);
+    return rt::modelled(site) ? rt::allocate(bytes, alignment, allocator::c, site)
+                              : rt::host_allocate(bytes, alignment, site);
 }
 
 void* aligned_alloc(std::size_t alignment, std::size_t bytes) {
     const void* const site = GANTRY_SITE;
-    return rt::modelled(site) ? rt::allocate(bytes, alignment, allocator::c, site) : __libc_memalign(alignment, bytes);
+    return rt::modelled(site) ? rt::allocate(bytes, alignment, allocator::c, site)
+                              : rt::host_allocate(bytes, alignment, site);
 }
 
 int posix_memalign(void** p, std::size_t alignment, std::size_t bytes) {
     const void* const site = GANTRY_SITE;
-    *p = rt::modelled(site) ? rt::allocate(bytes, alignment, allocator::c, site) : __libc_memalign(alignment, bytes);
+    *p = rt::modelled(site) ? rt::allocate(bytes, alignment, allocator::c, site)
+                            : rt::host_allocate(bytes, alignment, site);
     return *p != nullptr ? 0 : ENOMEM;
 }
 
@@ -185,9 +245,8 @@ int posix_memalign(void** p, std::size_t alignment, std::size_t bytes) {
 
 #define GANTRY_NEW(bytes, alignment, how)                                                                              \
     const void* const site = GANTRY_SITE;                                                                              \
-    void* const p = rt::modelled(site)  ? rt::allocate(bytes, alignment, how, site)                                    \
-                    : (alignment) <= 16 ? __libc_malloc(bytes)                                                         \
-                                        : __libc_memalign(alignment, bytes)
+    void* const p =                                                                                                    \
+        rt::modelled(site) ? rt::allocate(bytes, alignment, how, site) : rt::host_allocate(bytes, alignment, site)
 
 #define GANTRY_DELETE(how)                                                                                             \
     if (p != nullptr) {                                                                                                \

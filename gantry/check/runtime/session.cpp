@@ -5,6 +5,7 @@
 #include <gantry/check/runtime/detail/keys.hpp>
 #include <gantry/check/runtime/detail/narrator.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
+#include <gantry/check/runtime/detail/startup_heap.hpp>
 
 #include <cxxabi.h>
 #include <link.h>
@@ -22,6 +23,8 @@ session* active = nullptr;
 
 namespace {
 
+session* innermost = nullptr;
+
 value read_memory(std::uint64_t address, std::size_t size) noexcept {
     value v;
     unsigned char bytes[16] = {};
@@ -36,6 +39,23 @@ void write_memory(std::uint64_t address, std::size_t size, const value& v) noexc
     std::memcpy(bytes, &v.low, 8);
     std::memcpy(bytes + 8, &v.high, 8);
     std::memcpy(reinterpret_cast<void*>(address), bytes, size);
+}
+
+// More plain writes in one round of a loop than this are taken for progress.
+constexpr std::size_t overwritten_max = 64;
+
+// Whether memory that was written since the first `from` of those writes holds again what it held then.
+bool as_it_was(const std::vector<overwritten_memory>& all, std::size_t from) {
+    for (std::size_t i = from; i < all.size(); ++i) {
+        const auto& w = all[i];
+        const bool again =
+            std::any_of(all.begin() + static_cast<std::ptrdiff_t>(from), all.begin() + static_cast<std::ptrdiff_t>(i),
+                        [&](const overwritten_memory& o) { return o.address == w.address && o.size == w.size; });
+        if (!again && read_memory(w.address, w.size).low != w.content) {
+            return false;
+        }
+    }
+    return true;
 }
 
 struct range {
@@ -100,7 +120,13 @@ std::string stack_text(thread_id t, std::span<const void* const> stack) {
 
 } // namespace
 
-session::session(const model_options& options) : options_(options), steps_max_(steps_max_of(options)) {
+session::session(const model_options& options)
+    : options_(options), steps_max_(steps_max_of(options)), outer_(innermost) {
+    // What another session's last execution left behind is no start.
+    if (outer_ != nullptr) {
+        outer_->restore_globals();
+    }
+    innermost = this;
     static_cast<void>(
         fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
     std::vector<range> ranges;
@@ -108,11 +134,23 @@ session::session(const model_options& options) : options_(options), steps_max_(s
     for (const range& r : ranges) {
         segments_.push_back({r.start, std::vector<char>(r.start, r.end)});
     }
+    startup_heap::close();
+    const auto startup = startup_heap::used();
+    startup_content_.assign(startup.begin(), startup.end());
+}
+
+session::~session() {
+    restore_globals();
+    innermost = outer_;
 }
 
 void session::restore_globals() {
     for (const segment& s : segments_) {
         std::memcpy(s.start, s.content.data(), s.content.size());
+    }
+    if (startup_touched_) {
+        std::memcpy(startup_heap::used().data(), startup_content_.data(), startup_content_.size());
+        startup_touched_ = false;
     }
 }
 
@@ -278,6 +316,7 @@ void session::stepped(modelled_thread& t) {
 
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
+    startup_touched_ = startup_touched_ || startup_heap::owns(address);
     if (tag == 0) {
         check_alive(t, address, op.size, site);
     }
@@ -357,7 +396,7 @@ void session::arrive(modelled_thread& t, const void* site) {
     }
     const std::uint32_t events = t.clock[t.id];
     for (const arrival& a : t.arrivals) {
-        if (a.hash == hash && a.events < events) {
+        if (a.hash == hash && a.events < events && as_it_was(t.overwritten, a.overwritten)) {
             while (strategy_->spin(t.id, events - a.events) == progress::wait) {
                 switch_away(t);
             }
@@ -365,7 +404,7 @@ void session::arrive(modelled_thread& t, const void* site) {
             break;
         }
     }
-    t.arrivals.push_back({hash, events});
+    t.arrivals.push_back({hash, events, t.overwritten.size()});
 }
 
 std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const void* site) {
@@ -483,9 +522,16 @@ void session::check_alive(modelled_thread& t, std::uint64_t address, std::size_t
 
 void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                     bool frees) {
+    startup_touched_ = startup_touched_ || startup_heap::owns(address);
     check_alive(t, address, size, site);
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
-        t.arrivals.clear(); // what it writes to its own stack is compared
+        // What it writes to its own stack is compared.
+        if (t.arrivals.empty() || size > sizeof(std::uint64_t) || t.overwritten.size() == overwritten_max) {
+            t.arrivals.clear();
+            t.overwritten.clear();
+        } else {
+            t.overwritten.push_back({address, size, read_memory(address, size).low});
+        }
     }
     touch now;
     now.site = site;

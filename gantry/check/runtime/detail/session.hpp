@@ -57,10 +57,19 @@ struct call_stack {
 };
 
 // A load or compare-exchange that the thread came to since it last wrote: what its registers and its stack were, as a
-// hash, and how many events it had done.
+// hash, how many events it had done, and how many plain writes.
 struct arrival {
     std::uint64_t hash;
     std::uint32_t events;
+    std::size_t overwritten;
+};
+
+// Memory outside of the thread's stack, and what was there before the thread wrote to it. A loop that writes what was
+// there already changes nothing.
+struct overwritten_memory {
+    std::uint64_t address;
+    std::size_t size;
+    std::uint64_t content;
 };
 
 // A lock that the thread has, and how often.
@@ -101,6 +110,7 @@ struct modelled_thread {
     call_stack calls;
     std::vector<thread_exit> exits;
     std::vector<arrival> arrivals;
+    std::vector<overwritten_memory> overwritten;
     std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
     std::uint64_t tick_ns = first_tick_ns;
     unsigned spurious = 0; // wake-ups for no reason so far
@@ -147,7 +157,7 @@ public:
     session(const session&) = delete;
     session& operator=(const session&) = delete;
     // Leaves the program's memory as it was before.
-    ~session() { restore_globals(); }
+    ~session();
 
     // Runs one execution to its end, as the explorer decides.
     ending run(explorer& strategy, void (*body)(void*), void* context);
@@ -261,6 +271,9 @@ private:
     };
 
     std::vector<segment> segments_;
+    session* outer_;                    // whose program's state this one has begun from, or null
+    std::vector<char> startup_content_; // of the startup heap
+    bool startup_touched_ = false;      // whether this execution has looked at it
 };
 
 // The thread whose code is running, or null while the runtime, or code outside of any model, is.
