@@ -235,6 +235,19 @@ void as_program(modelled_thread& t, F f) {
     f();
 }
 
+// Compiled code has looked whether a function's static object is there before it calls: at one byte of the guard, or at
+// all eight (g++ for aarch64). The functions below must do likewise.
+std::uint8_t guard_size(const long long* guard) noexcept {
+    const graph& g = active->strategy().current();
+    std::uint8_t size = 1;
+    for (location_id l = 0; l < g.location_count(); ++l) {
+        if (const location& each = g.location_at(l); each.address == number(guard)) {
+            size = static_cast<std::uint8_t>(each.size);
+        }
+    }
+    return size;
+}
+
 long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, const timespec* until, const void* site) {
     switch (what & FUTEX_CMD_MASK) {
     case FUTEX_WAIT:
@@ -486,7 +499,7 @@ int __cxa_guard_acquire(long long* guard) {
     rt::entry in;
     rt::take(in.thread(), guard, rt::patience::endless, site);
     auto look = rt::make(gantry::check::operation_kind::load, gantry::check::order::acquire, 0);
-    look.size = 1;
+    look.size = rt::guard_size(guard);
     if (rt::active->access(in.thread(), look, rt::number(guard), 0, site).seen.low == 0) {
         return 1;
     }
@@ -506,7 +519,7 @@ void __cxa_guard_release(long long* guard) {
     const void* const site = GANTRY_SITE;
     rt::entry in;
     auto made = rt::make(gantry::check::operation_kind::store, gantry::check::order::release, 1);
-    made.size = 1;
+    made.size = rt::guard_size(guard);
     rt::active->access(in.thread(), made, rt::number(guard), 0, site);
     rt::give_back(in.thread(), guard, site);
 }
