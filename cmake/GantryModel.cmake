@@ -4,10 +4,20 @@
 # A program of models is compiled with -fsanitize=thread, which makes the compiler announce every access, and linked with
 # gantry::model instead of the sanitizer's own runtime. That asks for Linux on x86-64 or aarch64 and for a build without
 # sanitizers of its own; elsewhere GANTRY_MODELS is off, whatever was asked for, and the calls below do nothing.
+# On other 64-bit machines GANTRY_FIBERS=ucontext makes do without assembly: slower, and thread_local is shared.
 
+set(GANTRY_FIBERS "assembly" CACHE STRING "How modelled threads are switched: assembly (x86-64, aarch64) or ucontext")
+set_property(CACHE GANTRY_FIBERS PROPERTY STRINGS assembly ucontext)
+if(NOT GANTRY_FIBERS MATCHES "^(assembly|ucontext)$")
+  message(FATAL_ERROR "GANTRY_FIBERS is assembly or ucontext, not ${GANTRY_FIBERS}")
+endif()
+set(machine_known OFF)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$" OR GANTRY_FIBERS STREQUAL "ucontext")
+  set(machine_known ON)
+endif()
 if(NOT GANTRY_CHECK)
   set(GANTRY_MODELS OFF)
-elseif(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT CMAKE_SYSTEM_PROCESSOR MATCHES "^(x86_64|aarch64)$")
+elseif(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT machine_known)
   set(GANTRY_MODELS OFF)
   message(STATUS "Models: not built on ${CMAKE_SYSTEM_NAME} ${CMAKE_SYSTEM_PROCESSOR}")
 elseif(GANTRY_SANITIZE)

@@ -12,6 +12,7 @@
 #include <atomic>
 #include <cstdint>
 #include <cstdlib>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -105,14 +106,25 @@ TEST(asymmetric_fence, first_use_races) {
 }
 
 // Runs the tests above again in a process of their own, in which nothing is decided yet.
-int run_again(std::string filter, const char* variable) {
+int run_again(const std::string& filter, const char* variable) {
     std::string program(4096, '\0');
     const auto length = ::readlink("/proc/self/exe", program.data(), program.size());
     if (length <= 0)
         return -1;
     program.resize(static_cast<std::size_t>(length));
-    filter = "--gtest_filter=" + filter;
-    std::vector<char*> arguments{program.data(), filter.data(), nullptr};
+    // Programs for another machine are started by an emulator.
+    std::vector<std::string> words;
+    if (const char* const emulator = std::getenv("GANTRY_TEST_EMULATOR"); emulator != nullptr) {
+        std::istringstream in(emulator);
+        for (std::string word; in >> word;)
+            words.push_back(word);
+    }
+    words.push_back(program);
+    words.push_back("--gtest_filter=" + filter);
+    std::vector<char*> arguments;
+    for (std::string& word : words)
+        arguments.push_back(word.data());
+    arguments.push_back(nullptr);
     std::vector<char*> environment;
     for (char** entry = environ; *entry != nullptr; ++entry)
         if (!std::string_view(*entry).starts_with("GANTRY_MEMBARRIER=") &&
@@ -122,7 +134,7 @@ int run_again(std::string filter, const char* variable) {
     environment.push_back(setting.data());
     environment.push_back(nullptr);
     pid_t child = 0;
-    if (::posix_spawn(&child, program.c_str(), nullptr, nullptr, arguments.data(), environment.data()) != 0)
+    if (::posix_spawnp(&child, arguments[0], nullptr, nullptr, arguments.data(), environment.data()) != 0)
         return -1;
     int status = 0;
     if (::waitpid(child, &status, 0) != child || !WIFEXITED(status))

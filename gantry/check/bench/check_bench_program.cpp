@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: MIT
 // How fast models are explored: items are complete executions. One call of model() for each iteration, so that the
-// figures include what a call costs.
+// figures include what a call costs. In switch/... an item is a switch between two threads.
 #include <gantry/check/model.hpp>
+#include <gantry/check/runtime/detail/fiber.hpp>
 
 #include <benchmark/benchmark.h>
+#include <ucontext.h>
 
 #include <array>
 #include <atomic>
@@ -129,6 +131,56 @@ void rwlock_exact(benchmark::State& state) {
     run(state, rwlock, {}, 0);
 }
 
+// There and back, over and over: what a switch between modelled threads costs, with the thread pointer as programs that
+// have thread_locals need it, and without. The C library's own never changes it.
+namespace runtime = gantry::check::runtime;
+
+using switcher = void (*)(runtime::fiber&, runtime::fiber&) noexcept;
+
+runtime::fiber host;
+
+template<switcher Switch>
+__attribute__((no_sanitize("thread"))) void bounce(void* self) {
+    for (;;) {
+        Switch(*static_cast<runtime::fiber*>(self), host);
+    }
+}
+
+template<switcher Switch>
+__attribute__((no_sanitize("thread"))) void switch_fiber(benchmark::State& state) {
+    runtime::fiber& other = runtime::fiber_at(runtime::threads_max - 1);
+    runtime::fiber_adopt(host);
+    runtime::fiber_reset(other, bounce<Switch>, &other);
+    for (auto _ : state) {
+        Switch(host, other);
+    }
+    state.SetItemsProcessed(2 * state.iterations());
+}
+
+ucontext_t host_context;
+ucontext_t other_context;
+
+__attribute__((no_sanitize("thread"))) void bounce_context() {
+    for (;;) {
+        swapcontext(&other_context, &host_context);
+    }
+}
+
+__attribute__((no_sanitize("thread"))) void switch_swapcontext(benchmark::State& state) {
+    static std::array<char, 64 * 1024> stack;
+    getcontext(&other_context);
+    other_context.uc_stack.ss_sp = stack.data();
+    other_context.uc_stack.ss_size = stack.size();
+    makecontext(&other_context, bounce_context, 0);
+    for (auto _ : state) {
+        swapcontext(&host_context, &other_context);
+    }
+    state.SetItemsProcessed(2 * state.iterations());
+}
+
+BENCHMARK(switch_fiber<runtime::fiber_switch_whole>)->Name("switch/gantry/fiber")->UseRealTime();
+BENCHMARK(switch_fiber<runtime::fiber_switch>)->Name("switch/gantry/fiber_without_thread_locals")->UseRealTime();
+BENCHMARK(switch_swapcontext)->Name("switch/swapcontext/stack")->UseRealTime();
 BENCHMARK(rwlock_exact)->Name("rwlock/gantry/threads:2")->UseRealTime()->Unit(benchmark::kMicrosecond);
 BENCHMARK(sb_exact)->Name("sb/gantry/exact")->UseRealTime();
 BENCHMARK(sb_random)->Name("sb/gantry/random")->UseRealTime();

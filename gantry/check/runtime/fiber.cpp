@@ -25,7 +25,9 @@
 #endif
 
 // gantry_check_switch(save, target): saves the callee-saved registers and the stack pointer, and goes on elsewhere.
-#if defined(__x86_64__)
+#if defined(GANTRY_FIBERS_UCONTEXT)
+// ucontext does the like, and a system call for the signal mask.
+#elif defined(__x86_64__)
 asm(R"(
     .text
     .p2align 4
@@ -107,20 +109,26 @@ gantry_check_start:
 )");
 #endif
 
+#if !defined(GANTRY_FIBERS_UCONTEXT)
 extern "C" void gantry_check_switch(void** save, void* target);
 extern "C" void gantry_check_start();
+#endif
 
 namespace gantry::check::runtime {
 
 namespace {
 
 constexpr std::size_t stack_bytes = 256 * 1024;
+#if defined(__x86_64__)
 constexpr std::uintptr_t stacks_base = 0x6000'0000'0000;
+#else
+constexpr std::uintptr_t stacks_base = 0x60'0000'0000; // some kernels give a process 39 bits
+#endif
 // A donor's own stack lies at a fixed place too: the C library keeps the thread's descriptor and its thread_locals at
 // the upper end, so that pthread_self() and the addresses of thread_locals are the same in each process. Being ours,
 // the C library leaves it alone in a child of fork(). No donor is alive there, and none has to be: it only slept, and
 // all that a fiber needs of it is that memory.
-constexpr std::uintptr_t donors_base = 0x6100'0000'0000;
+constexpr std::uintptr_t donors_base = stacks_base + 0x1'0000'0000;
 constexpr std::size_t donor_stride = std::size_t{64} << 20U;
 constexpr std::size_t donor_bytes = std::size_t{512} << 10U; // and the executable's thread_locals
 
@@ -157,6 +165,22 @@ std::uintptr_t read_thread_pointer() noexcept {
 
 void write_thread_pointer(std::uintptr_t p) noexcept {
     asm volatile("msr tpidr_el0, %0" : : "r"(p) : "memory");
+}
+#else
+// No way is known to give a fiber a thread pointer of its own: all share one set of thread_locals.
+std::uintptr_t read_thread_pointer() noexcept {
+    return 1;
+}
+
+void write_thread_pointer(std::uintptr_t) noexcept {}
+#endif
+
+#if defined(GANTRY_FIBERS_UCONTEXT)
+// What a fiber enters is handed over in halves: makecontext() knows nothing larger than int.
+void start(unsigned entry_high, unsigned entry_low, unsigned argument_high, unsigned argument_low) {
+    const auto join = [](unsigned high, unsigned low) { return (std::uintptr_t{high} << 32U) | low; };
+    reinterpret_cast<void (*)(void*)>(join(entry_high, entry_low))(
+        reinterpret_cast<void*>(join(argument_high, argument_low)));
 }
 #endif
 
@@ -234,6 +258,14 @@ void exchange_library_state(library_state& out, const library_state& in) noexcep
     *places.error = in.error;
 }
 
+void go_on(fiber& from, fiber& to) noexcept {
+#if defined(GANTRY_FIBERS_UCONTEXT)
+    swapcontext(&from.context, &to.context);
+#else
+    gantry_check_switch(&from.stack_pointer, to.stack_pointer);
+#endif
+}
+
 fiber fibers[threads_max];
 
 void* reserve(std::uintptr_t where, std::size_t bytes) noexcept {
@@ -278,7 +310,7 @@ donor_message start_donor(void* stack) noexcept {
 
 } // namespace
 
-bool fibers_available() noexcept {
+bool thread_locals_apart() noexcept {
 #if defined(__x86_64__) || defined(__aarch64__)
     return true;
 #else
@@ -312,6 +344,16 @@ fiber& fiber_at(std::size_t n) {
 }
 
 void fiber_reset(fiber& f, void (*entry)(void*), void* argument) noexcept {
+#if defined(GANTRY_FIBERS_UCONTEXT)
+    getcontext(&f.context);
+    f.context.uc_stack.ss_sp = f.stack_low;
+    f.context.uc_stack.ss_size = f.stack_size;
+    f.context.uc_link = nullptr;
+    const auto at = reinterpret_cast<std::uintptr_t>(entry);
+    const auto with = reinterpret_cast<std::uintptr_t>(argument);
+    makecontext(&f.context, reinterpret_cast<void (*)()>(start), 4, static_cast<unsigned>(at >> 32U),
+                static_cast<unsigned>(at), static_cast<unsigned>(with >> 32U), static_cast<unsigned>(with));
+#else
     auto* top = reinterpret_cast<void**>(f.stack_low + f.stack_size);
 #if defined(__x86_64__)
     // gantry_check_start is entered by `ret`, pushes a zero return address, and so enters `entry` with rsp = 8 mod 16.
@@ -332,6 +374,7 @@ void fiber_reset(fiber& f, void (*entry)(void*), void* argument) noexcept {
     top[3] = reinterpret_cast<void*>(entry);
 #endif
     f.stack_pointer = top;
+#endif
     f.libraries = {};
     if (f.tls != nullptr) {
         const tls_image& image = executable_tls();
@@ -349,18 +392,23 @@ void fiber_adopt(fiber& host) noexcept {
     adopted = host.thread_pointer;
     bool foreign = false;
     dl_iterate_phdr(find_foreign_tls, &foreign);
-    one_thread_pointer = !foreign;
+    one_thread_pointer = !foreign || !thread_locals_apart();
     auto* const exceptions = reinterpret_cast<exception_globals*>(abi::__cxa_get_globals());
     places = {&exceptions->caught, &exceptions->uncaught, &std::__once_callable, &std::__once_call, &errno};
 }
 
 void fiber_switch(fiber& from, fiber& to) noexcept {
-    if (one_thread_pointer) {
-        exchange_library_state(from.libraries, to.libraries);
-    } else {
-        write_thread_pointer(to.thread_pointer);
+    if (!one_thread_pointer) {
+        fiber_switch_whole(from, to);
+        return;
     }
-    gantry_check_switch(&from.stack_pointer, to.stack_pointer);
+    exchange_library_state(from.libraries, to.libraries);
+    go_on(from, to);
+}
+
+void fiber_switch_whole(fiber& from, fiber& to) noexcept {
+    write_thread_pointer(to.thread_pointer);
+    go_on(from, to);
 }
 
 } // namespace gantry::check::runtime

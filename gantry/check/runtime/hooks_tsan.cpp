@@ -50,6 +50,14 @@ order order_of(int o) noexcept {
     asm volatile("" : : "r"(below) : "memory");
 }
 
+#if !defined(__x86_64__) && !defined(__aarch64__)
+// An address below the caller's frame.
+[[gnu::noinline]] void* lower_frame() noexcept {
+    void* volatile here = __builtin_frame_address(0);
+    return here;
+}
+#endif
+
 std::uint64_t number(const void* p) noexcept {
     return reinterpret_cast<std::uint64_t>(p);
 }
@@ -182,8 +190,13 @@ using gantry::check::operation_kind;
         "adrp x16, gantry_check_registers\nadd x16, x16, :lo12:gantry_check_registers\n"                               \
         "stp x19, x20, [x16]\nstp x21, x22, [x16, #16]\nstp x23, x24, [x16, #32]\n"                                    \
         "stp x25, x26, [x16, #48]\nstp x27, x28, [x16, #64]\nmov x17, sp\nstp x29, x17, [x16, #80]\n"                  \
+        "stp d8, d9, [x16, #96]\nstp d10, d11, [x16, #112]\nstp d12, d13, [x16, #128]\nstp d14, d15, [x16, #144]\n" \
         "b gantry_check_" name "\n.size __tsan_" name ", .-__tsan_" name "\n");
 #endif
+
+#if defined(GANTRY_STUB)
+#define GANTRY_HOOK(name) __attribute__((visibility("hidden"), used)) gantry_check_##name
+#define GANTRY_NOTE()
 
 #define GANTRY_STUBS(bits)                                                                                             \
     GANTRY_STUB("atomic" #bits "_load")                                                                                \
@@ -196,10 +209,18 @@ GANTRY_STUBS(16)
 GANTRY_STUBS(32)
 GANTRY_STUBS(64)
 GANTRY_STUBS(128)
+#else
+// Elsewhere the compiler is made to put these registers into the hook's own frame, which is then compared with the rest
+// of the stack.
+#define GANTRY_HOOK(name) __tsan_##name
+#define GANTRY_NOTE()                                                                                                  \
+    __builtin_unwind_init();                                                                                           \
+    gantry_check_registers[11] = reinterpret_cast<std::uint64_t>(rt::lower_frame())
+#endif
 
 #define GANTRY_ATOMIC(bits)                                                                                            \
-    rt::u##bits                                                                                                        \
-        __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_load(const rt::u##bits* p, int o) {    \
+    rt::u##bits GANTRY_HOOK(atomic##bits##_load)(const rt::u##bits* p, int o) {                                        \
+        GANTRY_NOTE();                                                                                                 \
         return rt::load(p, o, GANTRY_SITE);                                                                            \
     }                                                                                                                  \
     void __tsan_atomic##bits##_store(rt::u##bits* p, rt::u##bits v, int o) {                                           \
@@ -226,16 +247,17 @@ GANTRY_STUBS(128)
     rt::u##bits __tsan_atomic##bits##_fetch_nand(rt::u##bits* p, rt::u##bits v, int o) {                               \
         return rt::modify(operation_kind::bit_nand, p, v, o, GANTRY_SITE);                                             \
     }                                                                                                                  \
-    int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_strong(               \
-        rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                                 \
+    int GANTRY_HOOK(atomic##bits##_compare_exchange_strong)(rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) { \
+        GANTRY_NOTE();                                                                                                 \
         return rt::compare_exchange(p, c, v, o, f, false, GANTRY_SITE);                                                \
     }                                                                                                                  \
-    int __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_weak(                 \
-        rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) {                                                 \
+    int GANTRY_HOOK(atomic##bits##_compare_exchange_weak)(rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) { \
+        GANTRY_NOTE();                                                                                                 \
         return rt::compare_exchange(p, c, v, o, f, true, GANTRY_SITE);                                                 \
     }                                                                                                                  \
-    rt::u##bits __attribute__((visibility("hidden"), used)) gantry_check_atomic##bits##_compare_exchange_val(          \
-        rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o, int f) {                                                  \
+    rt::u##bits GANTRY_HOOK(atomic##bits##_compare_exchange_val)(rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o,  \
+                                                                 int f) {                                              \
+        GANTRY_NOTE();                                                                                                 \
         return rt::compare_exchange_val(p, c, v, o, f, GANTRY_SITE);                                                   \
     }
 

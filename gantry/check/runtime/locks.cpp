@@ -114,6 +114,17 @@ void as_program(modelled_thread& t, F f) {
     f();
 }
 
+std::uint8_t guard_size(const void* guard) noexcept {
+    const graph& g = active->strategy().current();
+    std::uint8_t size = 1;
+    for (location_id l = 0; l < g.location_count(); ++l) {
+        if (const location& each = g.location_at(l); each.address == number(guard)) {
+            size = each.size;
+        }
+    }
+    return size;
+}
+
 } // namespace
 
 int lock_mutex(modelled_thread& t, pthread_mutex_t* m, patience p, const timespec* until, const void* site) {
@@ -381,11 +392,12 @@ void call_once(modelled_thread& t, const void* flag, void (*function)(), const v
     }
 }
 
-// The guard's first byte says that the object is there, and is read by compiled code.
+// The guard says whether the object is there. Compiled code has looked at it before it calls: at one byte, or at all
+// eight (g++ for aarch64). The functions below must do likewise.
 bool begin_static(modelled_thread& t, const void* guard, const void* site) {
     take(t, guard, patience::endless, nullptr, site);
     operation look = make(operation_kind::load, order::acquire, 0);
-    look.size = 1;
+    look.size = guard_size(guard);
     if (active->access(t, look, number(guard), 0, site).seen.low == 0) {
         return true;
     }
@@ -396,7 +408,7 @@ bool begin_static(modelled_thread& t, const void* guard, const void* site) {
 void end_static(modelled_thread& t, const void* guard, bool made, const void* site) {
     if (made) {
         operation there = make(operation_kind::store, order::release, 1);
-        there.size = 1;
+        there.size = guard_size(guard);
         active->access(t, there, number(guard), 0, site);
     }
     give_back(t, guard, site);

@@ -371,7 +371,7 @@ void replay(const model_options& options, const subject& what, model_result& res
 model_result explore(const model_options& options, const subject& what, std::set<use>* uses) {
     model_result result;
     result.bounds = bounds_of(options);
-    if (!runtime::fibers_available() || runtime::active != nullptr) {
+    if (runtime::active != nullptr) {
         result.found = fault::unsupported;
         result.report = "models cannot be run here";
     } else if (!options.replay.empty()) {
@@ -391,7 +391,7 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
 size_estimate estimate(const model_options& options, void (*body)(void*), void* context, double seconds_max) {
     size_estimate guess;
     const subject what{body, context};
-    if (!runtime::fibers_available() || runtime::active != nullptr) {
+    if (runtime::active != nullptr) {
         guess.result.found = fault::unsupported;
         guess.result.report = "models cannot be run here";
         return guess;

@@ -14,7 +14,7 @@
 #include <cstring>
 #include <utility>
 
-std::uint64_t gantry_check_registers[12];
+std::uint64_t gantry_check_registers[gantry_check_register_count];
 
 namespace gantry::check::runtime {
 
@@ -387,7 +387,7 @@ void session::arrive(modelled_thread& t, const void* site) {
         hash = (hash ^ word) * 0x9E37'79B9'7F4A'7C15U;
         hash ^= hash >> 29U;
     };
-    for (std::size_t i = 0; i < 12; ++i) {
+    for (std::size_t i = 0; i < gantry_check_register_count; ++i) {
         mix(registers[i]);
     }
     const auto* const top = reinterpret_cast<const std::uint64_t*>(t.on->stack_low + t.on->stack_size);

@@ -18,11 +18,13 @@ constexpr std::array<int, 4> caught{SIGSEGV, SIGBUS, SIGFPE, SIGILL};
 alignas(16) std::array<char, 64 * 1024> handler_stack;
 
 std::uintptr_t where(const void* context) noexcept {
-    const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
+    [[maybe_unused]] const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
 #if defined(__x86_64__)
     return static_cast<std::uintptr_t>(machine.gregs[REG_RIP]);
-#else
+#elif defined(__aarch64__)
     return machine.pc;
+#else
+    return 0;
 #endif
 }
 

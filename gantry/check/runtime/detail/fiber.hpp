@@ -10,11 +10,13 @@
 // Threads: all fibers run on one thread. Progress: n/a. Ordering: n/a.
 // Cost: a switch is some 5 ns, and the thread pointer 12 ns more, or a system call on machines without FSGSBASE. A
 // program without thread_locals of its own stays on one thread pointer; then only what the libraries keep is exchanged.
-// Failure: available() says whether the machine can.
+// With GANTRY_FIBERS=ucontext, for machines without assembly here, a switch is a system call more.
+// Failure: what the process lacks is one line and an abort.
 // Lifetime: stacks and donor threads are kept for the life of the process, at addresses that are the same in each
 // process; a child of fork() goes on with them. Origin: the usual callee-saved switch.
 
 #include <pthread.h>
+#include <ucontext.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -36,7 +38,11 @@ struct library_state {
 };
 
 struct fiber {
+#if defined(GANTRY_FIBERS_UCONTEXT)
+    ucontext_t context{};
+#else
     void* stack_pointer = nullptr;
+#endif
     std::uintptr_t thread_pointer = 0;
     char* stack_low = nullptr; // above the guard page
     std::size_t stack_size = 0;
@@ -53,8 +59,12 @@ struct tls_image {
     std::size_t memory_size = 0;
 };
 
-[[nodiscard]] bool fibers_available() noexcept;
+// Whether each fiber can have thread_locals of its own: where it is known how to set the thread pointer.
+[[nodiscard]] bool thread_locals_apart() noexcept;
 [[nodiscard]] const tls_image& executable_tls() noexcept;
+
+// Visible outside of the runtime's library for its benchmark.
+#pragma GCC visibility push(default)
 
 // The n-th fiber of the process: made when first asked for.
 [[nodiscard]] fiber& fiber_at(std::size_t n);
@@ -66,5 +76,10 @@ void fiber_reset(fiber& f, void (*entry)(void*), void* argument) noexcept;
 void fiber_adopt(fiber& host) noexcept;
 
 void fiber_switch(fiber& from, fiber& to) noexcept;
+
+// As a program with thread_locals needs it: the thread pointer changes too.
+void fiber_switch_whole(fiber& from, fiber& to) noexcept;
+
+#pragma GCC visibility pop
 
 } // namespace gantry::check::runtime

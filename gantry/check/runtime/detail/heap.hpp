@@ -25,7 +25,11 @@ enum class allocator : std::uint8_t { c, scalar_new, array_new };
 
 class heap {
 public:
+#if defined(__x86_64__)
     static constexpr std::uint64_t base = 0x5000'0000'0000;
+#else
+    static constexpr std::uint64_t base = 0x50'0000'0000; // some kernels give a process 39 bits
+#endif
     static constexpr std::uint64_t per_thread = std::uint64_t{256} << 20U;
     static constexpr std::size_t threads = 64;
     static constexpr std::size_t granule = 16;

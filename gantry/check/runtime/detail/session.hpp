@@ -296,5 +296,10 @@ private:
 
 } // namespace gantry::check::runtime
 
-// The callee-saved registers and the stack pointer of the last load or compare-exchange.
-extern "C" __attribute__((visibility("hidden"))) std::uint64_t gantry_check_registers[12];
+// The callee-saved registers and, at 11, the stack pointer of the last load or compare-exchange.
+#if defined(__aarch64__)
+inline constexpr std::size_t gantry_check_register_count = 20;
+#else
+inline constexpr std::size_t gantry_check_register_count = 12;
+#endif
+extern "C" __attribute__((visibility("hidden"))) std::uint64_t gantry_check_registers[gantry_check_register_count];
