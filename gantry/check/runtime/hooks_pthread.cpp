@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 
 #include <dlfcn.h>
+#include <link.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <ctime>
 
 namespace gantry::check::runtime {
@@ -270,6 +272,39 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
     }
 }
 
+struct range {
+    std::uintptr_t low = 0;
+    std::uintptr_t high = 0;
+};
+
+int find_unwinder(dl_phdr_info* info, std::size_t, void* data) {
+    if (std::strstr(info->dlpi_name, "libgcc_s.so") == nullptr) {
+        return 0;
+    }
+    auto& found = *static_cast<range*>(data);
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const auto& header = info->dlpi_phdr[i];
+        if (header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0) {
+            found.low = info->dlpi_addr + header.p_vaddr;
+            found.high = found.low + header.p_memsz;
+        }
+    }
+    return 1;
+}
+
+// What the unwinder locks and makes once is its own: it lasts for the life of the process and orders nothing in the
+// program.
+bool from_unwinder(const void* site) noexcept {
+    const entry not_the_program;
+    static const range unwinder = [] {
+        range found;
+        dl_iterate_phdr(find_unwinder, &found);
+        return found;
+    }();
+    const auto p = reinterpret_cast<std::uintptr_t>(site);
+    return p >= unwinder.low && p < unwinder.high;
+}
+
 template<class F>
 F next(const char* name) noexcept {
     return reinterpret_cast<F>(host_symbol(name));
@@ -283,13 +318,14 @@ using gantry::check::fault;
 
 #define GANTRY_SITE __builtin_return_address(0)
 
-// Outside of a model: the C library's function of the same name.
+// Outside of a model, and for the unwinder: the C library's function of the same name.
 #define GANTRY_HOST(function, ...)                                                                                     \
-    if (rt::running == nullptr) {                                                                                      \
+    const void* const site = GANTRY_SITE;                                                                              \
+    if (rt::running == nullptr || rt::from_unwinder(site)) {                                                           \
+        const rt::entry not_the_program;                                                                               \
         static const auto host = rt::next<decltype(&function)>(#function);                                             \
         return host(__VA_ARGS__);                                                                                      \
     }                                                                                                                  \
-    const void* const site = GANTRY_SITE;                                                                              \
     rt::entry in;                                                                                                      \
     rt::modelled_thread& self = in.thread();                                                                           \
     static_cast<void>(site);                                                                                           \
