@@ -106,13 +106,16 @@ void forward_explorer::place(event_id write, location_id l, std::uint32_t end) {
     }
 }
 
+// A thread that chose the newest and does not like it waits, though something older would let it go: it may see the newest
+// for ever.
 bool forward_explorer::find_source(thread_id t, event_id read, std::uint32_t end, std::uint32_t& behind) {
     const std::uint32_t most = end - graph_.floor_of(read);
     const bool freely = obeyed() || !threads_[t].fresh_only;
     if (wants_places()) {
         places_.clear();
         for (std::uint32_t candidate = 0; candidate <= most; ++candidate) {
-            if ((freely || candidate == 0 || places_.empty()) && try_source(read, end - candidate)) {
+            if ((freely || candidate == 0 || places_.empty()) &&
+                (try_source(read, end - candidate) || (candidate == 0 && graph_.at(read).blocked))) {
                 places_.push_back(candidate);
             }
         }
@@ -127,6 +130,9 @@ bool forward_explorer::find_source(thread_id t, event_id read, std::uint32_t end
     for (std::uint32_t tried = 0; tried <= most; ++tried) {
         if (try_source(read, end - behind)) {
             return true;
+        }
+        if (tried == 0 && behind == 0 && graph_.at(read).blocked) {
+            return false;
         }
         behind = behind == 0 ? most : behind - 1;
     }

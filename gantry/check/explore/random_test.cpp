@@ -30,42 +30,49 @@ std::vector<thread_id> turns_of(const graph& g) {
 
 constexpr walk ways[] = {walk::uniform, walk::pct, walk::long_tail};
 
-// Every walk, however it goes, is one of the oracle's executions.
+// Every walk, however it goes, is one of the oracle's executions, and ends in a deadlock only if there is one.
 TEST(random_explorer, shows_only_executions_of_the_program) {
-    for (int i = 0; i < 200; ++i) {
-        std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
-        const program p = random_program(random);
-        const std::set<std::string> right = oracle::executions(p);
+    for (std::uint64_t i = seed; i < seed + 400; ++i) {
+        std::mt19937_64 random(i);
+        const program p = random_program(random, flavour_of(i));
+        const oracle::answer right = oracle::executions(p);
         random_explorer walks({.way = ways[i % 3], .depth = 4, .seed = seed});
-        for (int n = 0; n < 100; ++n) {
-            if (run_once(walks, p) == ending::complete) {
-                const std::string found = picture(walks.current(), p);
-                ASSERT_TRUE(right.contains(found)) << "program " << seed + static_cast<std::uint64_t>(i) << "\n"
-                                                   << found << text_of(p);
+        for (int n = 0; n < 50; ++n) {
+            const ending end = run_once(walks, p);
+            const std::string found = picture(walks.current(), p, rounds::last);
+            if (end == ending::complete) {
+                ASSERT_TRUE(right.complete.contains(found)) << "program " << i << "\n" << found << text_of(p);
+            } else if (end == ending::deadlock) {
+                ASSERT_FALSE(right.deadlocks.empty()) << "program " << i << "\n" << found << text_of(p);
             }
         }
     }
 }
 
-// Of small programs they show everything before long.
+// Of small programs it shows everything before long, and finds every deadlock.
 TEST(random_explorer, shows_all_executions_of_small_programs) {
     int compared = 0;
-    for (int i = 0; compared < 60; ++i) {
-        std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
-        const program p = random_program(random);
-        const std::set<std::string> right = oracle::executions(p);
-        if (right.size() > 12) {
+    for (std::uint64_t i = seed; compared < 100; ++i) {
+        std::mt19937_64 random(i);
+        const program p = random_program(random, flavour_of(i));
+        const oracle::answer right = oracle::executions(p);
+        if (right.complete.size() > 12) {
             continue;
         }
         ++compared;
         std::set<std::string> found;
+        bool deadlock = false;
         random_explorer walks({.way = ways[i % 3], .depth = 12, .seed = seed});
-        for (int n = 0; n < 50'000 && found.size() < right.size(); ++n) {
-            if (run_once(walks, p) == ending::complete) {
-                found.insert(picture(walks.current(), p));
+        for (int n = 0; n < 50'000 && (found.size() < right.complete.size() || deadlock == right.deadlocks.empty());
+             ++n) {
+            const ending end = run_once(walks, p);
+            if (end == ending::complete) {
+                found.insert(picture(walks.current(), p, rounds::last));
             }
+            deadlock = deadlock || end == ending::deadlock;
         }
-        ASSERT_EQ(found, right) << "program " << seed + static_cast<std::uint64_t>(i) << "\n" << text_of(p);
+        ASSERT_EQ(found, right.complete) << "program " << i << "\n" << text_of(p);
+        ASSERT_EQ(deadlock, !right.deadlocks.empty()) << "program " << i << "\n" << text_of(p);
     }
 }
 
@@ -112,7 +119,7 @@ TEST(random_explorer, executions_can_be_dealt_out) {
 TEST(random_explorer, a_token_leads_to_its_execution) {
     for (int i = 0; i < 300; ++i) {
         std::mt19937_64 random(seed + static_cast<std::uint64_t>(i));
-        const program p = random_program(random);
+        const program p = random_program(random, flavour_of(static_cast<std::uint64_t>(i)));
         random_explorer walk(seed + static_cast<std::uint64_t>(i));
         if (run_once(walk, p) != ending::complete) {
             continue;

@@ -25,7 +25,8 @@ std::vector<scripted> script_of(const graph& g, std::span<const thread_id> turns
     };
     for (const thread_id t : turns) {
         const auto events = g.thread(t);
-        if (done[t] >= events.size()) {
+        if (t >= done.size() || done[t] >= events.size()) {
+            script.push_back({t, 0}); // the step that it did not come to
             break;
         }
         const event& e = g.at(events[done[t]]);

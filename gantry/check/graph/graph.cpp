@@ -505,12 +505,20 @@ bool graph::detour(event_id a, event_id b) const noexcept {
     while (i < first.size() && !away(at(first[i]), from)) {
         ++i;
     }
+    if (i == first.size()) {
+        return false;
+    }
     const auto& second = threads_[to.thread];
     std::size_t j = to.index;
     while (j > 0 && !away(at(second[j - 1]), to)) {
         --j;
     }
-    return i < first.size() && j > 0 && ordered(first[i], second[j - 1]);
+    if (j > 0) {
+        return ordered(first[i], second[j - 1]);
+    }
+    // The beginning of a thread is no event here, but it comes before the thread's first one.
+    const event_id created = created_by_[to.thread];
+    return created >= 0 && (first[i] == created || ordered(first[i], created));
 }
 
 bool graph::sequentially_consistent() const {

@@ -7,6 +7,7 @@
 #include <sys/syscall.h>
 
 #include <dlfcn.h>
+#include <link.h>
 #include <sched.h>
 #include <unistd.h>
 
@@ -14,6 +15,7 @@
 #include <cstdarg>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 
 namespace gantry::check::runtime {
@@ -33,6 +35,41 @@ int host_pthread_create(pthread_t* handle, const pthread_attr_t* attributes, voi
     using type = int (*)(pthread_t*, const pthread_attr_t*, void* (*)(void*), void*);
     static const auto next = reinterpret_cast<type>(host_symbol("pthread_create"));
     return next(handle, attributes, entry, argument);
+}
+
+namespace {
+
+struct range {
+    std::uintptr_t low = 0;
+    std::uintptr_t high = 0;
+};
+
+int find_unwinder(dl_phdr_info* info, std::size_t, void* data) {
+    if (std::strstr(info->dlpi_name, "libgcc_s.so") == nullptr) {
+        return 0;
+    }
+    auto& found = *static_cast<range*>(data);
+    for (int i = 0; i < info->dlpi_phnum; ++i) {
+        const auto& header = info->dlpi_phdr[i];
+        if (header.p_type == PT_LOAD && (header.p_flags & PF_X) != 0) {
+            found.low = info->dlpi_addr + header.p_vaddr;
+            found.high = found.low + header.p_memsz;
+        }
+    }
+    return 1;
+}
+
+} // namespace
+
+bool from_unwinder(const void* site) noexcept {
+    const entry not_the_program;
+    static const range unwinder = [] {
+        range found;
+        dl_iterate_phdr(find_unwinder, &found);
+        return found;
+    }();
+    const auto p = reinterpret_cast<std::uintptr_t>(site);
+    return p >= unwinder.low && p < unwinder.high;
 }
 
 } // namespace gantry::check::runtime

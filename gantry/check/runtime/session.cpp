@@ -210,6 +210,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     fiber_reset(*first.on, enter, &first);
     active = this;
     if (const thread_id next = strategy_->pick(); next != no_thread) {
+        now_ = next;
         fiber_switch(host_, *threads_[next]->on);
     }
     active = nullptr;
@@ -275,6 +276,7 @@ void session::switch_away(modelled_thread& t) {
     if (next == t.id) {
         return;
     }
+    now_ = next;
     fiber_switch(*t.on, next == no_thread ? host_ : *threads_[next]->on);
     on_turn_ = &t;
 }
@@ -291,6 +293,7 @@ void session::fail(fault f, std::string what, const void* site) {
             report_ += "\n  at " + place_of(site);
         }
     }
+    turns_.push_back(now_); // it is this thread that has to go on when the execution is followed
     stopped_ = true;
     fiber nowhere;
     fiber_switch(nowhere, host_);

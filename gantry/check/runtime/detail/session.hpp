@@ -252,6 +252,7 @@ private:
     std::vector<std::int64_t> noted_;
     std::vector<thread_exit> exits_; // destructors of static objects made in this execution
     std::vector<thread_id> turns_;   // who took each step, for the token
+    thread_id now_ = 0;              // whose code runs
     bool has_noted_ = false;
     bool stopped_ = false;
 
