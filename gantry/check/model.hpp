@@ -57,6 +57,7 @@ struct model_options {
     unsigned depth = 3;                                        // random, pct: how many things must come in an order
     std::uint64_t seed = 1;                                    // random
     std::uint64_t steps_max = 0;    // more steps: an execution that never ends; 0: 2,000 exact, 100,000 otherwise
+    double stuck_seconds = 10;      // of the processor's time without an event: a thread that never ends; 0: no limit
     unsigned spurious_max = 1;      // waits that end for no reason, for each thread
     unsigned weak_failures_max = 0; // weak compare-exchanges that fail for no reason, for each thread
     unsigned reuse_max = 1;         // freed blocks that may be used again, by each thread

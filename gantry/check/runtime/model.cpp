@@ -8,6 +8,7 @@
 #include <gantry/check/report/detail/symbols.hpp>
 #include <gantry/check/report/detail/text.hpp>
 #include <gantry/check/runtime/detail/checkpoint_file.hpp>
+#include <gantry/check/runtime/detail/estimate.hpp>
 #include <gantry/check/runtime/detail/explain.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/progress.hpp>
@@ -24,7 +25,6 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <random>
 #include <set>
 #include <string>
 #include <thread>
@@ -158,7 +158,8 @@ private:
 class run {
 public:
     run(const model_options& options, const subject& what)
-        : options_(options), what_(what), start_(now()), until_(options, start_), session_(options) {
+        : options_(options), what_(what), start_(now()), until_(options, start_), signals_(options.stuck_seconds),
+          session_(options) {
         session_.mutate(what.mutated);
     }
 
@@ -245,6 +246,12 @@ private:
         job.make = [this, done](unsigned worker, unsigned workers) {
             return random(done + worker, workers);
         };
+        if (options_.progress && options_.mode == search::exact && options_.resume.empty()) {
+            const size_estimate guess = runtime::guess_size(session_, what_, options_, 0.3);
+            if (guess.result.ok()) {
+                runtime::say_size(options_.name, guess);
+            }
+        }
         if (options_.progress) {
             job.progress = [this](const tally& so_far, double share) {
                 show(so_far, share);
@@ -351,7 +358,7 @@ void replay(const model_options& options, const subject& what, model_result& res
         result.report = "not a replay token: " + options.replay;
         return;
     }
-    const runtime::signals_caught signals;
+    const runtime::signals_caught signals(options.stuck_seconds);
     session s(options);
     s.mutate(what.mutated);
     script_explorer strategy(std::move(*script));
@@ -390,45 +397,15 @@ model_result model(const model_options& options, void (*body)(void*), void* cont
 
 size_estimate estimate(const model_options& options, void (*body)(void*), void* context, double seconds_max) {
     size_estimate guess;
-    const subject what{body, context};
     if (runtime::active != nullptr) {
         guess.result.found = fault::unsupported;
         guess.result.report = "models cannot be run here";
         return guess;
     }
-    const double start = now();
-    const runtime::signals_caught signals;
+    const runtime::signals_caught signals(options.stuck_seconds);
     session s(options);
-    tally counted;
-    constexpr std::size_t parts = 10;
-    double sums[parts] = {};
-    std::mt19937_64 dice(options.seed);
-    while (counted.found == fault::none && (guess.descents < 10 * parts || now() - start < seconds_max) &&
-           now() - start < 10 * seconds_max) {
-        exact_explorer strategy;
-        double ways = 1;
-        double executions = 0;
-        while (counted.found == fault::none && strategy.more()) {
-            run_one(s, strategy, what, options, counted);
-            executions += ways;
-            ways *= static_cast<double>(strategy.keep_one(dice()));
-        }
-        sums[guess.descents++ % parts] += executions;
-    }
-    const double seconds = now() - start;
-    std::array<double, parts> means{};
-    for (std::size_t i = 0; i < parts; ++i) {
-        const auto descents = static_cast<double>((guess.descents + parts - 1 - i) / parts);
-        means[i] = descents > 0 ? sums[i] / descents : 0;
-        guess.executions += sums[i] / static_cast<double>(guess.descents);
-    }
-    std::ranges::sort(means);
-    guess.low = means[1];
-    guess.high = means[parts - 2];
-    guess.seconds = seconds / static_cast<double>(counted.executions) * guess.executions;
-    guess.result.found = counted.found;
-    guess.result.report = counted.report;
-    guess.result.token = counted.token;
+    const subject what{body, context};
+    guess = runtime::guess_size(s, what, options, seconds_max);
     explain(s, options, what, guess.result);
     return guess;
 }

@@ -92,6 +92,10 @@ std::optional<int> parse(int argc, char** argv, request& r) {
         ->check(CLI::NonNegativeNumber)
         ->group(far);
     app.add_option("--steps", options.steps_max, "An execution with more steps than this never ends")->group(far);
+    app.add_option("--stuck", options.stuck_seconds,
+                   "Seconds of processor time without an event after which a thread counts as endless (10; 0: never)")
+        ->check(CLI::NonNegativeNumber)
+        ->group(far);
     app.add_option("--spurious", options.spurious_max, "Waits that may end for no reason, for each thread (1)")
         ->group(far);
     app.add_option("--weak-failures", options.weak_failures_max,

@@ -159,6 +159,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     found_ = fault::none;
     report_.clear();
     earlier_.reset();
+    stuck_ = false;
     static_cast<void>(context);
     body_ = body;
     stopped_ = false;
@@ -301,6 +302,7 @@ void session::fail(fault f, std::string what, const void* site) {
 }
 
 void session::refresh_clock(modelled_thread& t) {
+    ++events_done_;
     const auto clock = strategy_->clock(t.id);
     t.clock_size = static_cast<std::uint32_t>(clock.size());
     std::ranges::copy(clock, t.clock.begin());
@@ -315,6 +317,11 @@ void session::stepped(modelled_thread& t) {
     if (narrator_ != nullptr) {
         narrator_->stepped(t);
     }
+}
+
+void session::fail_stuck(thread_id t, const void* site) {
+    fail(fault::endless, "thread " + std::to_string(t) + " goes on and on without an atomic access, a lock or a wait",
+         site);
 }
 
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
@@ -525,6 +532,9 @@ void session::check_alive(modelled_thread& t, std::uint64_t address, std::size_t
 
 void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                     bool frees) {
+    if (stuck_) {
+        fail_stuck(t.id, site);
+    }
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
     check_alive(t, address, size, site);
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {

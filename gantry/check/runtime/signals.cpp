@@ -2,17 +2,21 @@
 #include <gantry/check/runtime/detail/session.hpp>
 #include <gantry/check/runtime/detail/signals.hpp>
 
+#include <sys/time.h>
+
 #include <ucontext.h>
 
+#include <cmath>
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <utility>
 
 namespace gantry::check::runtime {
 
 namespace {
 
-constexpr std::array<int, 4> caught{SIGSEGV, SIGBUS, SIGFPE, SIGILL};
+constexpr std::array<int, 5> caught{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGVTALRM};
 
 // A fiber's stack may be what is exhausted.
 alignas(16) std::array<char, 64 * 1024> handler_stack;
@@ -28,7 +32,28 @@ std::uintptr_t where(const void* context) noexcept {
 #endif
 }
 
+// The watch's last look: how many events there had been.
+std::uint64_t events_seen = 0;
+bool warned = false; // nothing had happened since the look before
+
+// Whether to go on with the handler: a thread of the program runs, and has for two looks.
+bool is_stuck() noexcept {
+    const bool still = active != nullptr && active->events_done() == events_seen;
+    events_seen = active != nullptr ? active->events_done() : 0;
+    if (!still || !std::exchange(warned, true)) {
+        warned = still;
+        return false;
+    }
+    if (running == nullptr) {
+        active->stop_soon(); // within a hook, which must come to its end
+    }
+    return running != nullptr;
+}
+
 void handle(int number, siginfo_t* info, void* context) {
+    if (number == SIGVTALRM && !is_stuck()) {
+        return;
+    }
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
     // A stack may also end within a hook, where no thread counts as running.
     modelled_thread* const full = active != nullptr && number == SIGSEGV ? active->overflowed(address) : nullptr;
@@ -44,6 +69,9 @@ void handle(int number, siginfo_t* info, void* context) {
     pthread_sigmask(SIG_UNBLOCK, &these, nullptr);
     const thread_id id = full != nullptr ? full->id : running->id;
     running = nullptr;
+    if (number == SIGVTALRM) {
+        active->fail_stuck(id, reinterpret_cast<const void*>(where(context) + 1));
+    }
     std::array<char, 128> text{};
     if (full != nullptr) {
         std::snprintf(text.data(), text.size(), "thread %u has used up its stack", id);
@@ -58,20 +86,32 @@ void handle(int number, siginfo_t* info, void* context) {
 
 } // namespace
 
-signals_caught::signals_caught() {
+void watch_for_stuck_threads(double seconds) noexcept {
+    const double each = seconds / 2;
+    itimerval timer{};
+    timer.it_interval.tv_sec = static_cast<time_t>(each);
+    timer.it_interval.tv_usec = static_cast<suseconds_t>((each - std::floor(each)) * 1e6);
+    timer.it_value = timer.it_interval;
+    setitimer(ITIMER_VIRTUAL, &timer, nullptr);
+    warned = false;
+}
+
+signals_caught::signals_caught(double stuck_seconds) {
     stack_t stack{};
     stack.ss_sp = handler_stack.data();
     stack.ss_size = handler_stack.size();
     sigaltstack(&stack, &stack_before_);
     struct sigaction action{};
     action.sa_sigaction = handle;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK;
+    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
     for (std::size_t i = 0; i < caught.size(); ++i) {
         sigaction(caught[i], &action, &before_[i]);
     }
+    watch_for_stuck_threads(stuck_seconds);
 }
 
 signals_caught::~signals_caught() {
+    watch_for_stuck_threads(0);
     for (std::size_t i = 0; i < caught.size(); ++i) {
         sigaction(caught[i], &before_[i], nullptr);
     }

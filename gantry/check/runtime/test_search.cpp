@@ -149,6 +149,29 @@ void checkpoints(const std::string& file) {
            "a checkpoint that cannot be written: " + nowhere.report);
 }
 
+// Loops that the compiler announces nothing of, or plain accesses only.
+void standing_still() {
+    const auto found = [](void (*body)()) {
+        model_options options{.stuck_seconds = 0.2};
+        options.minimise = 0;
+        return run(body, options);
+    };
+    const model_result silent = found([] {
+        for (;;) {
+            asm volatile("");
+        }
+    });
+    expect(silent.found == fault::endless && silent.report.find("goes on and on") != std::string::npos,
+           "a loop that nobody hears of: " + silent.report);
+    const model_result plain = found([] {
+        volatile int word = 0;
+        while (word == 0) {
+        }
+    });
+    expect(plain.found == fault::endless && plain.report.find("goes on and on") != std::string::npos,
+           "a loop of plain reads: " + plain.report);
+}
+
 void estimates() {
     const size_estimate guess = estimate({}, [](void*) { eight(); }, nullptr, 2);
     expect(guess.result.ok() && guess.executions > 40'320 / 4 && guess.executions < 40'320 * 4,
@@ -165,6 +188,7 @@ int main() {
     bounded();
     failures();
     limited();
+    standing_still();
     estimates();
     char folder[] = "/tmp/gantry-check-XXXXXX";
     if (mkdtemp(folder) == nullptr) {

@@ -2,6 +2,7 @@
 #include <gantry/check/explore/bounded.hpp>
 #include <gantry/check/explore/divisible.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
+#include <gantry/check/runtime/detail/signals.hpp>
 #include <gantry/check/runtime/detail/workers.hpp>
 
 #include <nlohmann/json.hpp>
@@ -442,6 +443,7 @@ bool run_in_workers(const workers_job& job, session& s, explorer& strategy, cons
         if (h.process == 0) {
             prctl(PR_SET_PDEATHSIG, SIGKILL);
             std::signal(SIGINT, SIG_IGN); // the parent decides
+            watch_for_stuck_threads(options.stuck_seconds);
             for (unsigned k = 0; k <= i; ++k) {
                 close(hands[k].socket);
             }

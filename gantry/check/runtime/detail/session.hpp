@@ -184,6 +184,12 @@ public:
     [[noreturn]] void leave_thread(modelled_thread& t);
     [[noreturn]] void fail(fault f, std::string what, const void* site = nullptr);
 
+    // Events in all executions so far: what does not grow stands still.
+    [[nodiscard]] std::uint64_t events_done() const noexcept { return events_done_; }
+    // Ends the execution at the next plain access, as one that stands still.
+    void stop_soon() noexcept { stuck_ = true; }
+    [[noreturn]] void fail_stuck(thread_id t, const void* site);
+
     void at_exit(thread_exit what) { exits_.push_back(what); }
     // The thread whose guard page the address lies in, or null.
     [[nodiscard]] modelled_thread* overflowed(std::uint64_t address) noexcept;
@@ -253,6 +259,8 @@ private:
     std::vector<thread_exit> exits_; // destructors of static objects made in this execution
     std::vector<thread_id> turns_;   // who took each step, for the token
     thread_id now_ = 0;              // whose code runs
+    std::uint64_t events_done_ = 0;
+    bool stuck_ = false;
     bool has_noted_ = false;
     bool stopped_ = false;
 
