@@ -63,8 +63,7 @@ std::uint64_t number(const void* p) noexcept {
 }
 
 template<class T>
-accessed perform(entry& in, operation_kind kind, const T* p, T operand, T expected, int success, int failure,
-                 const void* site) {
+operation asked(operation_kind kind, T operand, T expected, int success, int failure, const void* site) {
     operation op;
     op.kind = kind;
     op.size = sizeof(T);
@@ -72,7 +71,13 @@ accessed perform(entry& in, operation_kind kind, const T* p, T operand, T expect
     op.failure = active->order_at(site, order_of(failure));
     op.operand = pack(operand);
     op.expected = pack(expected);
-    return active->access(in.thread(), op, number(p), 0, site);
+    return op;
+}
+
+template<class T>
+accessed perform(entry& in, operation_kind kind, const T* p, T operand, T expected, int success, int failure,
+                 const void* site) {
+    return active->access(in.thread(), asked<T>(kind, operand, expected, success, failure, site), number(p), 0, site);
 }
 
 inline void touch_plain(const void* p, std::size_t size, bool writes, const void* site) {
@@ -89,8 +94,12 @@ T load(const T* p, int o, const void* site) {
         return __atomic_load_n(p, __ATOMIC_SEQ_CST);
     }
     entry in;
+    const operation op = asked<T>(operation_kind::load, 0, 0, o, 0, site);
+    if (const auto same = active->repeats(in.thread(), op, number(p), site)) {
+        return unpack<T>(*same);
+    }
     active->arrive(in.thread(), site);
-    const T seen = unpack<T>(perform<T>(in, operation_kind::load, p, 0, 0, o, 0, site).seen);
+    const T seen = unpack<T>(active->access(in.thread(), op, number(p), 0, site).seen);
     scrub();
     return seen;
 }

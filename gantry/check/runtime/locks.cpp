@@ -99,10 +99,9 @@ constexpr int robust_bit = 16;
 constexpr std::uint64_t second_ns = 1'000'000'000;
 // When modelled clocks start.
 constexpr std::uint64_t epoch_s = 1'700'000'000;
-// No clock says more than this.
+// Where modelled clocks stop.
 constexpr time_t latest_s = 4'000'000'000;
-// What a clock goes on by at most when it is looked at: a day.
-constexpr std::uint64_t tick_ns_max = 86'400 * second_ns;
+constexpr std::uint64_t latest_ns = (latest_s - epoch_s) * second_ns;
 
 // Runs the program's own code from within a hook.
 template<class F>
@@ -450,10 +449,12 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
 }
 
 // Later than what this thread, and those whose looks at the clock happen before, were told; faster each time, so that a
-// loop until a deadline comes to an end.
+// loop until a deadline comes to an end. A loop that has none comes to where clocks stop, and is one that spins then.
 timespec time_now(modelled_thread& t) {
-    t.time_ns = active->time_before(t) + t.tick_ns;
-    t.tick_ns = std::min(t.tick_ns * 2, tick_ns_max);
+    t.spin.timed = true;
+    t.time_ns = std::min(active->time_before(t) + t.tick_ns, latest_ns);
+    t.tick_ns = std::min(t.tick_ns * 2, latest_ns);
+    t.looked_ns = t.time_ns;
     t.looks.push_back({t.clock[t.id], t.time_ns});
     timespec now{};
     now.tv_sec = static_cast<time_t>(epoch_s + t.time_ns / second_ns);
@@ -462,8 +463,9 @@ timespec time_now(modelled_thread& t) {
 }
 
 void pass_time(modelled_thread& t, const timespec& how_long) {
-    t.time_ns = active->time_before(t) + static_cast<std::uint64_t>(how_long.tv_sec) * second_ns +
-                static_cast<std::uint64_t>(how_long.tv_nsec);
+    const auto seconds = static_cast<std::uint64_t>(std::clamp<time_t>(how_long.tv_sec, 0, latest_s));
+    t.time_ns = std::min(active->time_before(t) + seconds * second_ns + static_cast<std::uint64_t>(how_long.tv_nsec),
+                         latest_ns);
     t.looks.push_back({t.clock[t.id], t.time_ns});
 }
 

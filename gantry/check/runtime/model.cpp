@@ -199,7 +199,7 @@ public:
         result.repeated = counted_.repeated;
         result.outcomes = std::move(counted_.outcomes);
         result.finished = result.ok() && result.finished;
-        result.exhaustive = result.finished && options_.mode == search::exact;
+        result.exhaustive = result.finished && options_.mode == search::exact && !counted_.met_a_bound;
         result.interrupted = until_.interrupted();
         result.seconds = before_seconds_ + now() - start_;
         if (uses != nullptr) {

@@ -55,6 +55,7 @@ void run_one(session& s, explorer& strategy, const subject& what, const model_op
         into.report = "the program does not repeat itself: " + strategy.diverged();
         return;
     }
+    into.met_a_bound = into.met_a_bound || s.left_out();
     if (s.found() == fault::none) {
         if (what.collects_uses) {
             collect(strategy.current(), into.uses);

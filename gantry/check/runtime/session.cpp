@@ -12,6 +12,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 std::uint64_t gantry_check_registers[gantry_check_register_count];
@@ -183,6 +184,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
         t->exits.clear();
         t->held.clear();
         t->looks.clear();
+        t->spin = {};
         t->values.clear();
         t->keys = 0;
         t->early_joins = 0;
@@ -190,6 +192,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
         t->impatient = false;
         t->arrivals.clear();
         t->time_ns = 0;
+        t->looked_ns = 0;
         t->tick_ns = first_tick_ns;
         t->spurious = 0;
         t->weak_failures = 0;
@@ -262,6 +265,7 @@ void session::exit_thread(modelled_thread& t) {
     if (!t.held.empty()) {
         fail(fault::lock_misuse, "a thread ended while it held a lock");
     }
+    end_spin(t, false);
     while (strategy_->finish(t.id) == progress::wait) {
         switch_away(t);
     }
@@ -327,6 +331,7 @@ void session::fail_stuck(thread_id t, const void* site) {
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
+    end_spin(t, op.kind == operation_kind::enqueue);
     if (tag == 0) {
         check_alive(t, address, op.size, site);
     }
@@ -400,6 +405,7 @@ void session::arrive(modelled_thread& t, const void* site) {
     for (std::size_t i = 0; i < gantry_check_register_count; ++i) {
         mix(registers[i]);
     }
+    mix(t.looked_ns); // a loop until a deadline is one that ends
     const auto* const top = reinterpret_cast<const std::uint64_t*>(t.on->stack_low + t.on->stack_size);
     for (const auto* word = reinterpret_cast<const std::uint64_t*>(registers[11]); word < top; ++word) {
         mix(*word);
@@ -417,7 +423,56 @@ void session::arrive(modelled_thread& t, const void* site) {
     t.arrivals.push_back({hash, events, t.overwritten.size()});
 }
 
+namespace {
+
+// Whether the call that returns to `site` was compiled into the loop in which libstdc++ spins before a wait.
+bool within_library_spin(const void* site) {
+    static std::map<const void*, bool> known;
+    const auto [found, added] = known.try_emplace(site, false);
+    if (added) {
+        found->second = std::ranges::any_of(places_of(site), [](const code_place& place) {
+            return place.function.find("__atomic_spin") != std::string::npos;
+        });
+    }
+    return found->second;
+}
+
+} // namespace
+
+std::optional<value> session::repeats(modelled_thread& t, const operation& op, std::uint64_t address,
+                                      const void* site) {
+    const std::uint32_t events = t.clock[t.id];
+    const graph& g = strategy_->current();
+    const auto mine = g.thread(t.id);
+    if (events == 0 || events > mine.size()) {
+        return std::nullopt;
+    }
+    const event& last = g.at(mine[events - 1U]);
+    if (last.kind != event_kind::read || last.exclusive || last.site != site || last.source == no_event ||
+        !(g.operation_of(last) == op)) {
+        return std::nullopt;
+    }
+    const location& where = g.location_at(last.location);
+    if (where.address != address || where.epoch != shadow_.epoch_of(address) || !within_library_spin(site)) {
+        return std::nullopt;
+    }
+    if (t.spin.events != events) {
+        t.spin = {events, 1, false};
+    }
+    ++t.spin.loads;
+    return last.data;
+}
+
+// The spinning is over: it looked as often as the library does, or a timed one did until its time was up, or the thread
+// goes to wait. Otherwise the library had left its loop, and come to the same one again, between two of the loads.
+void session::end_spin(modelled_thread& t, bool waits) {
+    constexpr unsigned library_looks = 16;
+    left_out_ = left_out_ || (t.spin.loads != 0 && !waits && !t.spin.timed && t.spin.loads != library_looks);
+    t.spin = {};
+}
+
 std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const void* site) {
+    end_spin(t, false);
     std::uint32_t chosen = 0;
     while (strategy_->choose(t.id, options, site, chosen) == progress::wait) {
         switch_away(t);
@@ -429,6 +484,7 @@ std::uint32_t session::choose(modelled_thread& t, std::uint32_t options, const v
 }
 
 void session::fence(modelled_thread& t, order o, const void* site) {
+    end_spin(t, false);
     while (strategy_->fence(t.id, o, site) == progress::wait) {
         switch_away(t);
     }
@@ -621,6 +677,7 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
 }
 
 modelled_thread& session::create(modelled_thread& t, void* (*entry_point)(void*), void* argument, const void* site) {
+    end_spin(t, false);
     thread_id child = no_thread;
     while (strategy_->create(t.id, site, child) == progress::wait) {
         switch_away(t);
@@ -652,6 +709,7 @@ void session::join(modelled_thread& t, modelled_thread& child, const void* site,
     if (child.joined || child.detached || &child == &t) {
         fail(fault::lock_misuse, "join of a thread that cannot be joined", site);
     }
+    end_spin(t, false);
     t.impatient = !patient;
     while (strategy_->join(t.id, child.id, site) == progress::wait) {
         t.waits_for = &child;

@@ -85,6 +85,13 @@ struct clock_look {
     std::uint64_t time_ns;
 };
 
+// Loads of the standard library's spinning that saw the same: one event.
+struct library_spin {
+    std::uint32_t events = 0; // of the thread, the load included
+    unsigned loads = 0;
+    bool timed = false; // looked at the clock in between
+};
+
 struct key_value {
     pthread_key_t key;
     void* value;
@@ -111,13 +118,15 @@ struct modelled_thread {
     std::vector<thread_exit> exits;
     std::vector<arrival> arrivals;
     std::vector<overwritten_memory> overwritten;
-    std::uint64_t time_ns = 0; // the thread's clock: it goes faster each time the thread looks
+    std::uint64_t time_ns = 0;   // the thread's clock: it goes faster each time the thread looks
+    std::uint64_t looked_ns = 0; // what it said then
     std::uint64_t tick_ns = first_tick_ns;
     unsigned spurious = 0; // wake-ups for no reason so far
     unsigned weak_failures = 0;
     unsigned reused = 0; // blocks
     std::vector<holding> held;
     std::vector<clock_look> looks;
+    library_spin spin;
     std::vector<key_value> values; // of pthread_key_t
     unsigned keys = 0;             // made so far
     unsigned early_joins = 0;      // that did not wait for the thread's end
@@ -167,6 +176,8 @@ public:
                     const void* site);
     // Before a load: stops a thread that has come round a loop without changing anything.
     void arrive(modelled_thread& t, const void* site);
+    // What the load is to see when it repeats, in the standard library's spinning, the load that the thread did last.
+    std::optional<value> repeats(modelled_thread& t, const operation& op, std::uint64_t address, const void* site);
     // One of 0 .. options-1.
     std::uint32_t choose(modelled_thread& t, std::uint32_t options, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
@@ -218,6 +229,8 @@ public:
     [[nodiscard]] std::span<const std::unique_ptr<modelled_thread>> threads() const noexcept { return threads_; }
     // The places in the program that the fault is about: the same ones, the same fault.
     [[nodiscard]] std::vector<const void*> places() const;
+    // Whether something that could have happened was left out, so that no search of this session is complete.
+    [[nodiscard]] bool left_out() const noexcept { return left_out_; }
     void note(std::vector<std::int64_t> values);
     void check_leaks();
     void report_deadlock();
@@ -229,6 +242,7 @@ private:
     static void enter(void* thread);
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
+    void end_spin(modelled_thread& t, bool waits);
     [[nodiscard]] bool alone(const modelled_thread& t) const;
     void check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
                            const void* site);
@@ -263,6 +277,7 @@ private:
     bool stuck_ = false;
     bool has_noted_ = false;
     bool stopped_ = false;
+    bool left_out_ = false;
 
     // The clocks of the moments that were asked for, each as long as it has to be, one behind the other.
     struct stamp {
