@@ -4,6 +4,7 @@
 #include <gantry/check/report/detail/json.hpp>
 
 #include <algorithm>
+#include <cctype>
 #include <cstddef>
 #include <fstream>
 #include <map>
@@ -149,8 +150,9 @@ h1{font-size:21px;margin:0 0 4px}h2{font-size:15px;margin:26px 0 8px}
 p{margin:6px 0;max-width:78em}
 ul.facts{margin:10px 0;padding:10px 14px 10px 30px;background:var(--badbg);border-left:3px solid var(--bad);max-width:78em}
 ul.facts li{margin:2px 0;overflow-wrap:anywhere}ul.facts li:first-child{font-weight:600}
+ul.facts li.sub{margin-left:20px;list-style:circle}
 code,kbd{font:12.5px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mono",monospace}
-.replay{display:block;background:var(--code);padding:8px 12px;border-radius:6px;overflow-x:auto;white-space:pre;max-width:94em}
+.replay{display:block;background:var(--code);padding:8px 12px;border-radius:6px;white-space:pre-wrap;overflow-wrap:anywhere;max-width:94em}
 .dim{color:var(--dim)}
 .legend{display:flex;flex-wrap:wrap;gap:6px 20px;align-items:center;margin:10px 0 4px}
 .legend label{display:inline-flex;gap:7px;align-items:center;cursor:pointer;user-select:none}
@@ -158,6 +160,7 @@ code,kbd{font:12.5px/1.45 ui-monospace,"SF Mono",Menlo,Consolas,"DejaVu Sans Mon
 .scroll{overflow-x:auto;border:1px solid var(--line);border-radius:8px;background:var(--bg)}
 .graph{position:relative;display:grid;column-gap:84px;row-gap:9px;padding:0 92px 22px 74px;width:max-content;min-width:100%}
 .graph>svg{position:absolute;left:0;top:0;pointer-events:none;z-index:1;overflow:visible}
+.graph>svg.top{z-index:3}
 .lane{background:var(--col);margin:0 -14px;z-index:0;border-radius:4px}
 .head{position:sticky;top:0;z-index:4;padding:9px 0 7px;font-weight:600;text-align:center}
 .step{position:relative;z-index:2;background:var(--card);border:1px solid var(--line);border-radius:7px;padding:5px 10px 6px;
@@ -178,6 +181,7 @@ overflow-wrap:anywhere}
 path.e{fill:none;stroke-width:1.7;opacity:.85}
 path.reads-from{stroke:var(--rf)}path.modification-order{stroke:var(--mo);stroke-dasharray:5 4}
 path.synchronises-with{stroke:var(--sw);stroke-width:2.2}
+path.missed{stroke:var(--stale);stroke-width:2.2;stroke-dasharray:2 5;stroke-linecap:round}
 path.missing{stroke:var(--bad);stroke-width:3;stroke-dasharray:9 6;opacity:1}
 .focus path.e{opacity:.08}.focus path.e.near{opacity:1;stroke-width:2.8}
 svg text.why{fill:var(--bad);font-weight:600;font-size:12px;text-anchor:middle;paint-order:stroke;stroke:var(--bg);
@@ -188,16 +192,17 @@ table{border-collapse:collapse}td{padding:2px 16px 2px 0;vertical-align:top}td:f
 
 constexpr std::string_view behaviour = R"(
 (function(){
-const g=document.querySelector('.graph'),svg=g.querySelector('svg'),E=JSON.parse(document.getElementById('edges').textContent);
+const g=document.querySelector('.graph'),[svg,top]=g.querySelectorAll('svg'),E=JSON.parse(document.getElementById('edges').textContent);
 const steps=new Map();g.querySelectorAll('.step').forEach(s=>steps.set(+s.dataset.i,s));
 const NS='http://www.w3.org/2000/svg';let pinned=null;
 function on(k){const c=document.querySelector('.legend input[value="'+k+'"]');return !c||c.checked}
 function draw(focus){
-  const o=g.getBoundingClientRect();svg.setAttribute('width',g.scrollWidth);svg.setAttribute('height',g.scrollHeight);
-  svg.querySelectorAll('.drawn').forEach(n=>n.remove());
+  const o=g.getBoundingClientRect();
+  for(const s of[svg,top]){s.setAttribute('width',g.scrollWidth);s.setAttribute('height',g.scrollHeight)}
+  g.querySelectorAll('.drawn').forEach(n=>n.remove());
   const box=i=>{const r=steps.get(i).getBoundingClientRect();
     return{l:r.left-o.left,r:r.right-o.left,t:r.top-o.top,b:r.bottom-o.top,m:(r.top+r.bottom)/2-o.top,h:r.height}};
-  const shift={'reads-from':-6,'synchronises-with':5,'modification-order':0,'missing':0};
+  const shift={'reads-from':-6,'synchronises-with':5,'modification-order':0,'missing':0,'missed':10};
   E.forEach(e=>{
     if(!steps.has(e.from)||!steps.has(e.to))return;
     const near=focus!==null&&(e.from===focus||e.to===focus);
@@ -215,8 +220,9 @@ function draw(focus){
     const n=document.createElementNS(NS,'path');n.setAttribute('d',p);
     n.setAttribute('class','drawn e '+e.kind+(near?' near':''));
     n.setAttribute('marker-end','url(#m-'+e.kind+')');svg.appendChild(n);
-    if(e.kind==='missing'){const t=document.createElementNS(NS,'text');t.setAttribute('class','drawn why');
-      t.setAttribute('x',mx);t.setAttribute('y',my-8);t.textContent='nothing orders these two';svg.appendChild(t);}
+    if(e.kind==='missing')['nothing orders','these two'].forEach((w,k)=>{
+      const t=document.createElementNS(NS,'text');t.setAttribute('class','drawn why');
+      t.setAttribute('x',mx);t.setAttribute('y',my-4+15*k);t.textContent=w;top.appendChild(t)});
   });
 }
 function focus(i){
@@ -225,14 +231,19 @@ function focus(i){
     s.classList.toggle('near',i!==null&&(k===i||E.some(e=>e.from===i&&e.to===k||e.to===i&&e.from===k)))});
   draw(i);
 }
+function pin(i){
+  const was=pinned;if(was!==null)steps.get(was).classList.remove('pinned');
+  pinned=was===i?null:i;if(pinned!==null)steps.get(i).classList.add('pinned');focus(pinned);
+}
 steps.forEach((s,i)=>{
   s.addEventListener('mouseenter',()=>focus(i));s.addEventListener('mouseleave',()=>focus(pinned));
   s.addEventListener('focus',()=>focus(i));s.addEventListener('blur',()=>focus(pinned));
-  s.addEventListener('click',()=>{const was=pinned;if(was!==null)steps.get(was).classList.remove('pinned');
-    pinned=was===i?null:i;if(pinned!==null)s.classList.add('pinned');focus(pinned)});
+  s.addEventListener('click',()=>pin(i));
 });
 document.querySelectorAll('.legend input').forEach(c=>c.addEventListener('change',()=>draw(pinned)));
 addEventListener('resize',()=>draw(pinned));draw(null);
+const named=document.getElementById('step'+location.hash.slice(1));
+if(named){pin(+named.dataset.i);named.scrollIntoView({block:'center'})}
 if(document.fonts&&document.fonts.ready)document.fonts.ready.then(()=>draw(pinned));
 })();
 )";
@@ -247,6 +258,7 @@ constexpr relation relations[] = {
     {"reads-from", "reads from: who wrote what is read", "--rf"},
     {"synchronises-with", "synchronises with: all before the arrow happens before all after it", "--sw"},
     {"modification-order", "modification order: which write of an object comes next", "--mo"},
+    {"missed", "missed: a newer write that a stale read does not see", "--stale"},
     {"missing", "missing: what would have to be ordered", "--bad"},
 };
 
@@ -264,18 +276,22 @@ void add_legend(std::string& page, const counterexample& c) {
                 "><svg width=30 height=8><line x1=0 y1=4 x2=30 y2=4 stroke=\"var(" + r.variable +
                 ")\" stroke-width=3/></svg>" + r.words + "</label>";
     }
-    page += "<span class=dim>Point at a step to see what it is related to; click it for its callers.</span></div>\n";
+    page += "<span class=dim>Point at a step to see what it is related to; click it for its callers; #7 behind the "
+            "address shows step 7.</span></div>\n";
 }
 
 void add_step(std::string& page, sources& files, const counterexample_step& s, std::size_t index, std::size_t row) {
-    page += "<div class=\"step" + std::string(s.number == 0 ? " note" : "") + (s.guilty ? " guilty" : "") +
-            "\" tabindex=0 data-i=" + std::to_string(index) + " data-t=" + std::to_string(s.thread) +
+    page += "<div class=\"step" + std::string(s.number == 0 ? " note" : "") + (s.guilty ? " guilty" : "") + "\"" +
+            (s.number > 0 ? " id=step" + std::to_string(s.number) : std::string()) +
+            " tabindex=0 data-i=" + std::to_string(index) + " data-t=" + std::to_string(s.thread) +
             " style=\"grid-column:" + std::to_string(s.thread + 1) + ";grid-row:" + std::to_string(row) +
             "\"><div class=what>" +
             (s.number > 0 ? "<span class=no>#" + std::to_string(s.number) + "</span> " : std::string()) + step_text(s) +
             "</div>";
     if (s.place.known()) {
-        if (const std::string line = files.line(s.place); !line.empty()) {
+        // A line of brackets says nothing.
+        if (const std::string line = files.line(s.place);
+            std::ranges::any_of(line, [](unsigned char c) { return std::isalnum(c) != 0; })) {
             page += "<code class=src>" + escaped(line) + "</code>";
         }
         page += "<div class=at>" + place_text(s.place) + "</div>";
@@ -308,7 +324,7 @@ void add_graph(std::string& page, const counterexample& c) {
                 "orient=auto><path d=\"M0 0L10 5L0 10z\" fill=\"var(" +
                 r.variable + ")\"/></marker>";
     }
-    page += "</defs></svg>\n";
+    page += "</defs></svg><svg class=top aria-hidden=true></svg>\n";
     for (std::uint32_t t = 0; t < threads; ++t) {
         const std::string column = "grid-column:" + std::to_string(t + 1);
         page += "<div class=lane style=\"" + column + ";grid-row:1/" + std::to_string(rows + 3) + "\"></div>" +
@@ -341,7 +357,8 @@ std::string html_of(const model_result& r, const std::string& title, const std::
             "</span></h1>\n<p>" + meaning_of(r.found) + "</p>\n<ul class=facts>";
     for (std::size_t at = 0; at < r.summary.size();) {
         const std::size_t end = std::min(r.summary.find('\n', at), r.summary.size());
-        page += "<li>" + escaped(std::string_view(r.summary).substr(at, end - at)) + "</li>";
+        const std::string_view line = std::string_view(r.summary).substr(at, end - at);
+        page += std::string(line.starts_with("    ") ? "<li class=sub>" : "<li>") + escaped(line) + "</li>";
         at = end + 1;
     }
     page += "</ul>\n";

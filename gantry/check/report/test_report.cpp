@@ -244,6 +244,7 @@ TEST_F(pages, shows_the_execution_and_loads_nothing) {
     const std::string page = page_of("race_in_nested_calls");
     EXPECT_TRUE(page.starts_with("<!doctype html>"));
     EXPECT_TRUE(page.ends_with("</html>\n"));
+    EXPECT_TRUE(has(page_of("stale_read"), "\"kind\":\"missed\""));
     for (const char* part : {"thread 0</div>", "thread 1</div>", "c.data = 42; // the write", "\"kind\":\"missing\"",
                              "\"kind\":\"reads-from\"", "--replay ", "write_outer", "undefined behaviour"}) {
         EXPECT_TRUE(has(page, part)) << part;
