@@ -47,7 +47,7 @@ struct counterexample_step {
 
 // A relation between two steps, by their places in the list.
 struct counterexample_edge {
-    std::string kind; // reads-from, modification-order, synchronises-with, missing
+    std::string kind; // reads-from, modification-order, synchronises-with, missed, missing
     std::size_t from = 0;
     std::size_t to = 0;
 };

@@ -32,8 +32,11 @@
 #include <cstddef>
 #include <cstdint>
 #include <initializer_list>
+#include <iosfwd>
 #include <map>
 #include <string>
+#include <string_view>
+#include <type_traits>
 #include <vector>
 
 namespace gantry::check {
@@ -116,6 +119,10 @@ struct model_result {
     [[nodiscard]] bool ok() const noexcept { return found == fault::none; }
 };
 
+// A page that shows the failure in a browser, in one file that needs no other. `replay`: the command that leads to it
+// again, or empty.
+[[nodiscard]] std::string html_of(const model_result& result, const std::string& title, const std::string& replay);
+
 // How large an exact search would be: the mean of many random descents, each of which counts the ways it did not go
 // (Knuth, "Estimating the efficiency of backtrack programs", 1975).
 struct size_estimate {
@@ -181,6 +188,42 @@ void aside(Function what) {
 
 // Inside a body: ends this execution as a failure. Outside: the process is aborted.
 [[noreturn]] void fail(const char* what, const char* file, int line);
+[[noreturn]] void fail_saying(const char* message, const char* file, int line);
+
+// A value of the program, as a report spells it.
+struct spelled {
+    std::string text;
+};
+
+// Spells what has an operator<<, whose call it is given.
+[[nodiscard]] spelled spell_streamed(void (*write)(std::ostream&, const void*), const void* value);
+
+template<class T>
+[[nodiscard]] spelled spell(const T& value) {
+    if constexpr (std::is_same_v<T, bool>) {
+        return {value ? "true" : "false"};
+    } else if constexpr (std::is_same_v<T, char>) {
+        return {std::string("'") + value + "'"};
+    } else if constexpr (std::is_enum_v<T>) {
+        return {std::to_string(static_cast<std::underlying_type_t<T>>(value))};
+    } else if constexpr (std::is_arithmetic_v<T>) {
+        return {std::to_string(value)};
+    } else if constexpr (std::is_null_pointer_v<T>) {
+        return {"nullptr"};
+    } else if constexpr (std::is_convertible_v<const T&, std::string_view>) {
+        return {'"' + std::string(std::string_view(value)) + '"'};
+    } else if constexpr (std::is_pointer_v<T>) {
+        return spell_streamed(nullptr, reinterpret_cast<const void*>(value));
+    } else if constexpr (requires(std::ostream& out) { out << value; }) {
+        return spell_streamed([](std::ostream& out, const void* v) { out << *static_cast<const T*>(v); }, &value);
+    } else {
+        return {"(no operator<<)"};
+    }
+}
+
+// The same as fail(), for a comparison that does not hold, with what its two sides were.
+[[noreturn]] void fail_compared(const char* what, const spelled& left, const spelled& right, const char* file,
+                                int line);
 
 struct certificate;
 
@@ -209,10 +252,31 @@ int model_main(int argc, char** argv);
         ::gantry::check::register_model(gantry_model_entry_##model_name);                                              \
     static void gantry_model_##model_name()
 
-// Fails the execution when the condition does not hold.
+// Fails the execution when the condition does not hold. _EQ, _NE, _LT, _LE, _GT, _GE compare two values, which the
+// report then shows.
 #define GANTRY_CHECK(condition)                                                                                        \
     do {                                                                                                               \
         if (!(condition)) {                                                                                            \
             ::gantry::check::fail(#condition, __FILE__, __LINE__);                                                     \
         }                                                                                                              \
     } while (false)
+
+#define GANTRY_CHECK_COMPARED(left, compares, right)                                                                   \
+    do {                                                                                                               \
+        const auto& gantry_left = (left);                                                                              \
+        const auto& gantry_right = (right);                                                                            \
+        if (!(gantry_left compares gantry_right)) {                                                                    \
+            ::gantry::check::fail_compared(#left " " #compares " " #right, ::gantry::check::spell(gantry_left),        \
+                                           ::gantry::check::spell(gantry_right), __FILE__, __LINE__);                  \
+        }                                                                                                              \
+    } while (false)
+
+#define GANTRY_CHECK_EQ(left, right) GANTRY_CHECK_COMPARED(left, ==, right)
+#define GANTRY_CHECK_NE(left, right) GANTRY_CHECK_COMPARED(left, !=, right)
+#define GANTRY_CHECK_LT(left, right) GANTRY_CHECK_COMPARED(left, <, right)
+#define GANTRY_CHECK_LE(left, right) GANTRY_CHECK_COMPARED(left, <=, right)
+#define GANTRY_CHECK_GT(left, right) GANTRY_CHECK_COMPARED(left, >, right)
+#define GANTRY_CHECK_GE(left, right) GANTRY_CHECK_COMPARED(left, >=, right)
+
+// Fails the execution.
+#define GANTRY_FAIL(message) ::gantry::check::fail_saying(message, __FILE__, __LINE__)

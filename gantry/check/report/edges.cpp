@@ -155,7 +155,7 @@ std::string why_unordered(const graph& g, event_id write, event_id read,
                           const std::function<std::string(event_id)>& name) {
     const event& w = g.at(write);
     const event& r = g.at(read);
-    const std::string reader = "thread " + std::to_string(r.thread);
+    const std::string reader = "Thread " + std::to_string(r.thread);
     std::vector<hop> way;
     std::set<std::pair<thread_id, std::uint32_t>> seen;
     if (find_way(g, w.thread, w.index, r.thread, r.index, way, seen)) {
@@ -216,15 +216,21 @@ std::vector<std::pair<event_id, event_id>> synchronised(const graph& g) {
         if (gains == no_event) {
             continue;
         }
-        // Back through the release sequence.
+        // Back through the release sequence. What is ordered already needs no arrow of its own.
+        std::vector<event_id> givers;
+        const std::uint32_t at = g.at(gains).index;
+        const event_id before = at > 0 ? g.thread(e.thread)[at - 1] : g.creation_of(e.thread);
         for (event_id w = e.source; w >= 0;) {
             const event& write = g.at(w);
-            if (write.thread != e.thread) {
-                if (releases(write.memory_order)) {
-                    pairs.emplace_back(w, gains);
-                } else if (write.release_fence != no_event) {
-                    pairs.emplace_back(write.release_fence, gains);
-                }
+            const event_id from = releases(write.memory_order) ? w : write.release_fence;
+            const bool known = from == no_event || write.thread == e.thread ||
+                               (before >= 0 && (from == before || g.happens_before(from, before))) ||
+                               std::ranges::any_of(givers, [&](event_id other) {
+                                   return other == from || g.happens_before(from, other);
+                               });
+            if (!known) {
+                givers.push_back(from);
+                pairs.emplace_back(from, gains);
             }
             w = write.exclusive ? g.at(write.source).source : no_event;
         }

@@ -424,6 +424,15 @@ private:
             }
         }
         for (const auto& [from, to] : synchronised(graph_)) {
+            if (graph_.at(from).kind == event_kind::create) {
+                // Whatever the thread does first, be it an event or not.
+                const auto first = std::ranges::find(told_.steps, graph_.at(to).thread, &counterexample_step::thread);
+                if (first != told_.steps.end()) {
+                    told_.edges.push_back({"synchronises-with", step_of_[static_cast<std::size_t>(from)],
+                                           static_cast<std::size_t>(first - told_.steps.begin())});
+                }
+                continue;
+            }
             edge("synchronises-with", from, to);
         }
         if (at_race_) {
@@ -436,6 +445,9 @@ private:
             if (guilty.size() > 1) {
                 told_.edges.push_back({"missing", guilty.front(), guilty.back()});
             }
+        }
+        for (const auto& [write, read] : stale_) {
+            edge("missed", write, read);
         }
         constexpr std::size_t explained_max = 12;
         for (const auto& [write, read] : stale_) {

@@ -19,6 +19,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <string_view>
@@ -244,10 +245,16 @@ public:
             return all;
         }
         code_place here;
+        Dwarf_Attribute folder;
+        const char* const compiled_in = dwarf_formstring(dwarf_attr(unit, DW_AT_comp_dir, &folder));
+        const auto whole = [&](const char* path) -> std::string {
+            return path == nullptr                            ? ""
+                   : path[0] == '/' || compiled_in == nullptr ? path
+                                                              : std::filesystem::path(compiled_in) / path;
+        };
         if (Dwarf_Line* const line = dwarf_getsrc_die(unit, address - bias); line != nullptr) {
-            const char* const path = dwarf_linesrc(line, nullptr, nullptr);
             int number = 0;
-            here.path = path != nullptr ? path : "";
+            here.path = whole(dwarf_linesrc(line, nullptr, nullptr));
             here.line = dwarf_lineno(line, &number) == 0 ? static_cast<unsigned>(number) : 0U;
         }
         Dwarf_Files* files = nullptr;
@@ -262,13 +269,14 @@ public:
             if (tag == DW_TAG_subprogram) {
                 break;
             }
-            const char* const path =
-                dwarf_filesrc(files, number_of(&scope, DW_AT_call_file).value_or(0), nullptr, nullptr);
-            here.path = path != nullptr ? path : "";
+            here.path = whole(dwarf_filesrc(files, number_of(&scope, DW_AT_call_file).value_or(0), nullptr, nullptr));
             here.line = static_cast<unsigned>(number_of(&scope, DW_AT_call_line).value_or(0));
         }
         if (all.empty() && here.known()) {
             all.push_back(here);
+        }
+        for (code_place& p : all) {
+            p.path = std::filesystem::path(p.path).lexically_normal().string();
         }
         return all;
     }

@@ -140,7 +140,9 @@ void explain(session& s, const model_options& options, const subject& what, mode
         told.runs = smaller.runs;
     }
     told.steps_left = best.size();
-    best = beginning(on, std::move(best), result.found);
+    if (options.replay.empty()) {
+        best = beginning(on, std::move(best), result.found);
+    }
 
     // Once more to learn which access comes first, and then to tell all of it.
     std::optional<touch> earlier;

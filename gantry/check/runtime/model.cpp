@@ -26,6 +26,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <utility>
@@ -476,15 +477,49 @@ void aside(void (*what)(void*), void* context) {
     const runtime::entry in;
     what(context);
 }
+namespace {
+
+[[noreturn]] void fail_at(const char* what, const std::string& remark, const char* file, int line, const void* site) {
+    runtime::entry in;
+    const std::string path = file;
+    runtime::active->remark_on(in.thread(), remark, site);
+    runtime::active->fail(fault::assertion, what + std::string("\n  at ") + path.substr(path.rfind('/') + 1) + ":" +
+                                                std::to_string(line) + ", thread " + std::to_string(in.thread().id));
+}
+
+} // namespace
 
 void fail(const char* what, const char* file, int line) {
     if (runtime::running == nullptr) {
         runtime::host_fatal(what);
     }
-    runtime::entry in;
-    runtime::active->remark_on(in.thread(), "the check fails", __builtin_return_address(0));
-    runtime::active->fail(fault::assertion, "does not hold: " + std::string(what) + "\n  at " + file + ":" +
-                                                std::to_string(line) + ", thread " + std::to_string(in.thread().id));
+    fail_at(("does not hold: " + std::string(what)).c_str(), "the check fails", file, line,
+            __builtin_return_address(0));
+}
+
+void fail_saying(const char* message, const char* file, int line) {
+    if (runtime::running == nullptr) {
+        runtime::host_fatal(message);
+    }
+    fail_at(message, "fails", file, line, __builtin_return_address(0));
+}
+
+void fail_compared(const char* what, const spelled& left, const spelled& right, const char* file, int line) {
+    if (runtime::running == nullptr) {
+        runtime::host_fatal(what);
+    }
+    fail_at(("does not hold: " + std::string(what) + "\n  left: " + left.text + ", right: " + right.text).c_str(),
+            "the check fails: " + left.text + ", " + right.text, file, line, __builtin_return_address(0));
+}
+
+spelled spell_streamed(void (*write)(std::ostream&, const void*), const void* value) {
+    std::ostringstream text;
+    if (write != nullptr) {
+        write(text, value);
+    } else {
+        text << value;
+    }
+    return {text.str()};
 }
 
 bool register_model(registered_model& entry) noexcept {

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
+#include <gantry/check/explore/script.hpp>
 #include <gantry/check/model.hpp>
+#include <gantry/check/report/detail/json.hpp>
 #include <gantry/check/scenario/certificate.hpp>
 
 #include <CLI/CLI.hpp>
@@ -10,9 +12,12 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
+#include <fstream>
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,6 +29,7 @@ namespace {
 struct request {
     model_options options;
     std::vector<std::string> wanted;
+    std::string html;
     bool list = false;
     bool json = false;
     bool weaken = false;
@@ -58,19 +64,25 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     app.add_option("models", r.wanted, "Names of models to run; none: all");
     app.add_flag("--list", r.list, "Print the names and stop");
     app.add_flag("--json", r.json, "Print an object a line");
+    app.add_option("--html", r.html,
+                   "Write a failure to this file, as a page to look at; the failures of several "
+                   "models to files whose names end in the model's");
     app.add_option("--replay", options.replay, "Run the execution that a report's token names");
     app.add_option("--minimise", options.minimise,
-                   "Seconds for finding a smaller execution with the same fault (2; 0: none)");
+                   "Seconds for finding a smaller execution with the same fault (2; 0: none)")
+        ->check(CLI::NonNegativeNumber);
 
     const std::string how = "How to search (ordinarily: every execution, once)";
     app.add_flag("--bounded", bounded, "Every execution within --preemptions and --stale")->group(how);
     const auto* const preemptions = app.add_option("--preemptions", options.preemptions_max,
                                                    "Most preemptions in an execution (ordinarily 2); implies --bounded")
+                                        ->check(CLI::NonNegativeNumber)
                                         ->group(how);
     const auto* const stale =
         app.add_option("--stale", options.stale_max,
                        "Most accesses in an execution that do not see, or are not put, the newest "
                        "(ordinarily 2); implies --bounded")
+            ->check(CLI::NonNegativeNumber)
             ->group(how);
     app.add_option("--states-mib", states_mib, "Memory of --bounded for what was visited (ordinarily 64)")
         ->check(CLI::Range(1, 1 << 20))
@@ -80,28 +92,35 @@ std::optional<int> parse(int argc, char** argv, request& r) {
         ->check(CLI::Range(1, 100))
         ->group(how);
     app.add_flag("--long-tail", long_tail, "Random with stretches and distances of any length")->group(how);
-    app.add_option("--seed", options.seed, "Where random searches start")->group(how);
+    app.add_option("--seed", options.seed, "Where random searches start")->check(CLI::NonNegativeNumber)->group(how);
     app.add_option("--workers", options.workers, "Processes for a search that takes long; 0: one for each CPU")
         ->check(CLI::Range(0, 64))
         ->group(how);
 
     const std::string far = "How far";
     app.add_option("--executions", options.executions_max, "Stop after so many executions (random: 10,000)")
+        ->check(CLI::NonNegativeNumber)
         ->group(far);
     app.add_option("--seconds", options.seconds_max, "Stop after so many seconds, for each model")
         ->check(CLI::NonNegativeNumber)
         ->group(far);
-    app.add_option("--steps", options.steps_max, "An execution with more steps than this never ends")->group(far);
+    app.add_option("--steps", options.steps_max, "An execution with more steps than this never ends")
+        ->check(CLI::NonNegativeNumber)
+        ->group(far);
     app.add_option("--stuck", options.stuck_seconds,
                    "Seconds of processor time without an event after which a thread counts as endless (10; 0: never)")
         ->check(CLI::NonNegativeNumber)
         ->group(far);
     app.add_option("--spurious", options.spurious_max, "Waits that may end for no reason, for each thread (1)")
+        ->check(CLI::NonNegativeNumber)
         ->group(far);
     app.add_option("--weak-failures", options.weak_failures_max,
                    "Weak compare-exchanges that may fail for no reason, for each thread (0; g++ only)")
+        ->check(CLI::NonNegativeNumber)
         ->group(far);
-    app.add_option("--reuse", options.reuse_max, "Freed blocks that may be used again, by each thread (1)")->group(far);
+    app.add_option("--reuse", options.reuse_max, "Freed blocks that may be used again, by each thread (1)")
+        ->check(CLI::NonNegativeNumber)
+        ->group(far);
     app.add_option("--checkpoint", options.checkpoint,
                    "Write what is left to this file each minute, and when a limit or Ctrl-C ends the search")
         ->group(far);
@@ -216,27 +235,49 @@ std::string extent_of(const model_options& options, const model_result& r) {
     return text;
 }
 
-bool run_model(const request& wanted, const registered_model& m, const char* program) {
+// Where the page of a model goes: the file that was asked for, or, of several models, one that is called after it.
+std::string page_of(const request& wanted, const registered_model& m, bool several) {
+    std::filesystem::path file(wanted.html);
+    if (several) {
+        file.replace_filename(file.stem().string() + "-" + m.name + file.extension().string());
+    }
+    return file.string();
+}
+
+// Why a page cannot be written there; empty when it can.
+std::string unwritable(const std::string& file) {
+    std::error_code ignored;
+    const bool there = std::filesystem::exists(file, ignored);
+    if (!std::ofstream(file, std::ios::app)) {
+        return std::strerror(errno);
+    }
+    if (!there) {
+        std::filesystem::remove(file, ignored);
+    }
+    return "";
+}
+
+// The exit code.
+int run_model(const request& wanted, const registered_model& m, const char* program, bool several) {
     const model_options& options = wanted.options;
     const model_result r = model(options, run_body, context_of(m));
+    if (!options.replay.empty() && r.found == fault::nondeterminism) {
+        std::fprintf(stderr, "%s: --replay %s: the token does not belong to %s as it is now\n", program,
+                     options.replay.c_str(), m.name);
+        return 2;
+    }
+    const std::string replay = r.token.empty() ? "" : std::string(program) + " " + m.name + " --replay " + r.token;
+    std::string page;
+    if (!r.ok() && !wanted.html.empty()) {
+        page = page_of(wanted, m, several);
+        if (!(std::ofstream(page) << html_of(r, m.name, replay) << std::flush)) {
+            std::fprintf(stderr, "%s: cannot write %s: %s\n", program, page.c_str(), std::strerror(errno));
+            return 2;
+        }
+    }
     if (wanted.json) {
-        std::printf("%s\n", nlohmann::json{{"model", m.name},
-                                           {"found", name_of(r.found)},
-                                           {"executions", r.executions},
-                                           {"graphs", r.graphs},
-                                           {"blocked", r.blocked},
-                                           {"repeated", r.repeated},
-                                           {"finished", r.finished},
-                                           {"exhaustive", r.exhaustive},
-                                           {"interrupted", r.interrupted},
-                                           {"bounds", r.bounds},
-                                           {"workers", r.workers},
-                                           {"seconds", r.seconds},
-                                           {"token", r.token},
-                                           {"report", r.report}}
-                                .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
-                                .c_str());
-        return !r.ok();
+        std::printf("%s\n", json_of(m.name, options, r).c_str());
+        return r.ok() ? 0 : 1;
     }
     std::printf("%s %s: %llu %s, %llu blocked, %.0f/s%s\n", r.ok() ? "ok    " : "FAILED", m.name,
                 static_cast<unsigned long long>(r.graphs), options.mode == search::random ? "executions" : "graphs",
@@ -244,11 +285,14 @@ bool run_model(const request& wanted, const registered_model& m, const char* pro
                 static_cast<double>(r.executions) / std::max(r.seconds, 1e-9), extent_of(options, r).c_str());
     if (!r.ok()) {
         std::printf("%s\n", r.report.c_str());
-        if (!r.token.empty()) {
-            std::printf("replay: %s %s --replay %s\n", program, m.name, r.token.c_str());
+        if (!replay.empty()) {
+            std::printf("replay: %s\n", replay.c_str());
+        }
+        if (!page.empty()) {
+            std::printf("page: %s\n", page.c_str());
         }
     }
-    return !r.ok();
+    return r.ok() ? 0 : 1;
 }
 
 bool run_scenarios(const request& wanted, const registered_model& m, const char* program) {
@@ -321,11 +365,29 @@ int model_main(int argc, char** argv) {
         }
         fix_addresses(argv);
     }
+    if (!wanted.options.replay.empty()) {
+        if (models.size() != 1) {
+            std::fprintf(stderr, "%s: a token belongs to one model; name it before --replay\n", argv[0]);
+            return 2;
+        }
+        if (models[0]->scenarios == nullptr && !parse_token(wanted.options.replay)) {
+            std::fprintf(stderr, "%s: --replay %s: not a token; a report prints one after --replay\n", argv[0],
+                         wanted.options.replay.c_str());
+            return 2;
+        }
+    }
+    if (!wanted.html.empty()) {
+        if (const std::string why = unwritable(wanted.html); !why.empty()) {
+            std::fprintf(stderr, "%s: --html %s: %s\n", argv[0], wanted.html.c_str(), why.c_str());
+            return 2;
+        }
+    }
     wanted.options.progress = isatty(STDERR_FILENO) != 0;
     wanted.options.stop = &stop_wanted;
     std::signal(SIGINT, want_stop);
     std::signal(SIGTERM, want_stop);
-    bool failed = false;
+    int code = 0;
+    const bool several = models.size() > 1;
     for (const registered_model* const m : models) {
         wanted.options.name = m->name;
         if (wanted.list) {
@@ -334,21 +396,21 @@ int model_main(int argc, char** argv) {
             if (wanted.weaken || wanted.estimate) {
                 std::fprintf(stderr, "%s: %s are scenarios: left out\n", argv[0], m->name);
             } else {
-                failed = run_scenarios(wanted, *m, argv[0]) || failed;
+                code = std::max(code, run_scenarios(wanted, *m, argv[0]) ? 1 : 0);
             }
         } else if (wanted.weaken) {
-            failed = weaken_one(wanted, *m) || failed;
+            code = std::max(code, weaken_one(wanted, *m) ? 1 : 0);
         } else if (wanted.estimate) {
-            failed = estimate_one(wanted, *m) || failed;
+            code = std::max(code, estimate_one(wanted, *m) ? 1 : 0);
         } else {
-            failed = run_model(wanted, *m, argv[0]) || failed;
+            code = std::max(code, run_model(wanted, *m, argv[0], several));
         }
         std::fflush(stdout);
         if (stop_wanted.load(std::memory_order_relaxed)) { // relaxed: stale-ok
             return 130;
         }
     }
-    return failed ? 1 : 0;
+    return code;
 }
 
 #pragma GCC visibility pop

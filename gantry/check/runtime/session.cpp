@@ -297,6 +297,9 @@ void session::fail(fault f, std::string what, const void* site) {
         if (site != nullptr) {
             report_ += "\n  at " + place_of(site);
         }
+        if (narrator_ != nullptr && on_turn_ != nullptr) {
+            report_ += stack_text(on_turn_->id, calls_to_here());
+        }
     }
     turns_.push_back(now_); // it is this thread that has to go on when the execution is followed
     stopped_ = true;
@@ -672,7 +675,7 @@ void session::race(modelled_thread& t, std::uint64_t address, const touch& befor
                                 side->site, side == &now ? here : watched_stack_});
         }
     }
-    what += stack_text(t.id, here) + stack_text(before.thread, watched_stack_);
+    what += stack_text(before.thread, watched_stack_);
     fail(frees ? fault::use_after_free : fault::race, what);
 }
 

@@ -25,8 +25,7 @@ namespace gantry::check {
 [[nodiscard]] std::string missing_edge(const graph& g, thread_id first, std::uint32_t from, thread_id second,
                                        std::uint32_t until);
 
-// Why a read may see something older than that write: one sentence that goes on from "nothing orders the write before
-// the read: ". `name` tells how an event is called.
+// Why a read may see something older than that write, as a sentence. `name` tells how an event is called.
 [[nodiscard]] std::string why_unordered(const graph& g, event_id write, event_id read,
                                         const std::function<std::string(event_id)>& name);
 
