@@ -44,6 +44,10 @@ inline bool add(const program& p) {
 // How much is wrong with scenarios().
 int wrong_scenarios();
 
+// Of docs/guides/scenarios.md.
+certificate faulty_mailboxes(const model_options& given);
+certificate repaired_mailboxes(const model_options& given);
+
 } // namespace gantry::check::corpus
 
 // MODEL_IS(name, fault [, "twin", "what is wrong" [, "seen in"]]): what the checker must say about the GANTRY_MODEL of

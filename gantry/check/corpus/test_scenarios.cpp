@@ -126,6 +126,10 @@ int wrong_scenarios() {
     const certificate sound = of_container<test::treiber_stack, stack_specification>(
         {.threads_max = 1, .random_tables = 20, .random_executions = 50, .model = {}});
     expect(sound.ok() && sound.exhaustive && sound.tables_random == 20, "random tables of a sound stack", sound);
+    const certificate lost = faulty_mailboxes({});
+    expect(lost.found == fault::assertion && lost.token.starts_with("1/1:"), "the guide's mailbox", lost);
+    const certificate kept = repaired_mailboxes({});
+    expect(kept.ok() && kept.exhaustive && kept.tables == 90, "the guide's repaired mailbox", kept);
     const certificate bad = of_stack_that_drops({.model = {.replay = "0/7:A"}});
     expect(bad.found == fault::unsupported, "a token of something else", bad);
     return wrong;

@@ -11,6 +11,7 @@
 #include <gtest/gtest.h>
 #include <sys/wait.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdio>
 #include <cstdlib>
@@ -19,6 +20,7 @@
 #include <iterator>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 namespace gantry::check {
@@ -241,8 +243,30 @@ TEST_F(gantry_linear, does_what_the_page_of_the_format_says) {
 }
 
 TEST_F(gantry_linear, says_what_is_wrong_in_one_line) {
-    EXPECT_EQ(run("").status, 2);
     EXPECT_EQ(run("--help").status, 0);
+    const std::string good = write("good", with_header(""));
+    EXPECT_EQ(run(good).status, 0);
+    for (const auto& [arguments, says] : std::vector<std::pair<std::string, std::string>>{
+             {"", "FILE is required"},
+             {good + " more", "not expected: more"},
+             {good + " --bogus", "not expected: --bogus"},
+             {good + " --states abc", "--states: 'abc' is no whole number from 0"},
+             {good + " --states -1", "'-1' is no whole number from 0"},
+             {good + " --k 0", "--k: '0' is no whole number from 1"},
+             {good + " --capacity 1.5", "--capacity: '1.5' is no whole number"},
+             {good + " --seconds nan", "--seconds: 'nan' is no number of seconds"},
+             {good + " --seconds -1", "--seconds: '-1' is no number of seconds"},
+             {good + " --condition strong", "--condition: 'strong' is none of linearizable quiescent sequential"},
+             {good + " --object heap", "--object: 'heap' is none of register counter set"},
+             {folder_.string(), "cannot read " + folder_.string()},
+             {write("empty", ""), "empty: there is no first line"},
+             {good + " --html " + folder_.string(), "cannot write " + folder_.string()}}) {
+        const outcome refused = run(arguments);
+        EXPECT_EQ(refused.status, 2) << arguments;
+        EXPECT_THAT(refused.out, HasSubstr(says)) << arguments;
+        EXPECT_TRUE(refused.out.starts_with("gantry-linear: ")) << refused.out;
+        EXPECT_EQ(std::ranges::count(refused.out, '\n'), 1) << refused.out;
+    }
     const outcome missing = run("/nowhere/at/all");
     EXPECT_EQ(missing.status, 2);
     EXPECT_EQ(missing.out, "gantry-linear: cannot read /nowhere/at/all\n");

@@ -96,9 +96,11 @@ template<class Spec>
         }
     }
     const auto argument = rc::gen::inRange<std::int64_t>(0, argument_max + 1);
-    return rc::gen::map(rc::gen::tuple(rc::gen::elementOf(std::move(known)), argument, argument, argument),
-                        [](const std::tuple<verb, std::int64_t, std::int64_t, std::int64_t>& drawn) {
-                            const auto& [what, key, value, expected] = drawn;
+    const auto index = rc::gen::inRange<std::size_t>(0, known.size());
+    return rc::gen::map(rc::gen::tuple(index, argument, argument, argument),
+                        [known](const std::tuple<std::size_t, std::int64_t, std::int64_t, std::int64_t>& drawn) {
+                            const auto& [which, key, value, expected] = drawn;
+                            const verb what = known[which];
                             const detail::verb_words& takes = detail::words_of(what);
                             return request{.what = what,
                                            .key = takes.key ? key : 0,
@@ -203,7 +205,8 @@ template<class Enum>
 struct Arbitrary<Enum, std::enable_if_t<gantry::check::detail::listed<Enum>>> {
     static Gen<Enum> arbitrary() {
         using known = gantry::check::smallcheck::enumerators<Enum>;
-        return gen::elementOf(std::vector<Enum>(std::begin(known::values), std::end(known::values)));
+        return gen::map(gen::inRange<std::size_t>(0, std::size(known::values)),
+                        [](std::size_t index) { return std::begin(known::values)[index]; });
     }
 };
 

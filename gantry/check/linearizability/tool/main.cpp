@@ -7,16 +7,20 @@
 #include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <charconv>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
-#include <map>
 #include <optional>
 #include <string>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -40,13 +44,6 @@ struct asked {
     bool json = false;
 };
 
-const std::map<std::string, condition>& conditions() {
-    static const std::map<std::string, condition> names = {{"linearizable", condition::linearizable},
-                                                           {"quiescent", condition::quiescent},
-                                                           {"sequential", condition::sequential}};
-    return names;
-}
-
 int bad(const std::string& what) {
     std::fprintf(stderr, "gantry-linear: %s\n", what.c_str());
     return exit_bad;
@@ -57,7 +54,8 @@ std::optional<std::string> read_all(const std::string& name) {
         return std::string(std::istreambuf_iterator<char>(std::cin), {});
     }
     std::ifstream in(name, std::ios::binary);
-    if (!in) {
+    std::error_code ignored;
+    if (!in || std::filesystem::is_directory(name, ignored)) {
         return std::nullopt;
     }
     std::string text(std::istreambuf_iterator<char>(in), {});
@@ -109,7 +107,8 @@ int run(const asked& options) {
     }
     auto file = read_history(*text);
     if (!file) {
-        return bad(options.file + ":" + std::to_string(file.error().line) + ": " + file.error().what);
+        const std::string line = file.error().line == 0 ? "" : ":" + std::to_string(file.error().line);
+        return bad(options.file + line + ": " + file.error().what);
     }
     if (!options.object.empty()) {
         file->object = options.object;
@@ -158,6 +157,45 @@ int run(const asked& options) {
     return exit_bad;
 }
 
+// A whole number of at least `least`: the parser takes -1 for a large one.
+CLI::Validator at_least(std::uint64_t least) {
+    return {[least](const std::string& text) {
+                std::uint64_t value = 0;
+                const char* const end = text.data() + text.size();
+                const auto [stop, error] = std::from_chars(text.data(), end, value);
+                return error == std::errc() && stop == end && value >= least
+                           ? std::string()
+                           : "'" + text + "' is no whole number from " + std::to_string(least);
+            },
+            "", "whole"};
+}
+
+CLI::Validator one_of(std::vector<std::string> names) {
+    return {[names = std::move(names)](const std::string& text) {
+                if (std::ranges::find(names, text) != names.end()) {
+                    return std::string();
+                }
+                std::string wrong = "'" + text + "' is none of";
+                for (const std::string& each : names) {
+                    wrong += " " + each;
+                }
+                return wrong;
+            },
+            "", "name"};
+}
+
+CLI::Validator duration() {
+    return {[](const std::string& text) {
+                double value = -1;
+                const char* const end = text.data() + text.size();
+                const auto [stop, error] = std::from_chars(text.data(), end, value);
+                return error == std::errc() && stop == end && value >= 0 && value <= 1e6
+                           ? std::string()
+                           : "'" + text + "' is no number of seconds from 0 to 1000000";
+            },
+            "", "seconds"};
+}
+
 } // namespace
 
 int main(int argc, char** argv) try {
@@ -171,22 +209,32 @@ int main(int argc, char** argv) try {
         objects.emplace_back(each);
     }
     app.add_option("FILE", options.file, "the history; - for standard input")->required();
-    app.add_option("--object", options.object, "the object, instead of what the file says")
-        ->check(CLI::IsMember(objects));
-    app.add_option("--capacity", options.capacity, "of a queue: when try_push fails (0: never)");
+    app.add_option("--object", options.object, "the object, instead of what the file says")->check(one_of(objects));
+    app.add_option("--capacity", options.capacity, "of a queue: when try_push fails (0: never)")->check(at_least(0));
     app.add_option("--k", options.k, "of a relaxed-queue: how many of the oldest a pop may choose from")
-        ->check(CLI::PositiveNumber);
-    app.add_option("--condition", options.what, "linearizable (default), quiescent or sequential")
-        ->transform(CLI::CheckedTransformer(conditions(), CLI::ignore_case));
+        ->check(at_least(1));
+    std::string what = name_of(options.what);
+    app.add_option("--condition", what, "linearizable (default), quiescent or sequential")
+        ->check(one_of({"linearizable", "quiescent", "sequential"}));
     app.add_flag("--whole", options.whole, "do not search the keys of a set or map apart");
-    app.add_option("--states", options.states_max, "stop after so many states")->capture_default_str();
-    app.add_option("--seconds", options.seconds, "stop after so long (0: never)")->check(CLI::Range(0.0, 1e6));
+    app.add_option("--states", options.states_max, "stop after so many states")
+        ->check(at_least(0))
+        ->capture_default_str();
+    app.add_option("--seconds", options.seconds, "stop after so long (0: never)")->check(duration());
     app.add_option("--html", options.html, "write a picture of the history to this file");
     app.add_flag("--json", options.json, "one JSON object; indices count the operations of the file from 0");
     try {
         app.parse(argc, argv);
     } catch (const CLI::ParseError& error) {
-        return app.exit(error) == 0 ? 0 : exit_bad;
+        if (error.get_exit_code() == 0) {
+            return app.exit(error);
+        }
+        return bad(std::string(error.what()) + "; --help says how it is called");
+    }
+    for (const condition each : {condition::linearizable, condition::quiescent, condition::sequential}) {
+        if (what == name_of(each)) {
+            options.what = each;
+        }
     }
     return run(options);
 } catch (const std::exception& error) {

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: MIT
+// A stranger's mailbox, as docs/guides/scenarios.md leaves it.
+#include <gantry/check/corpus/test_corpus.hpp>
+#include <gantry/check/linearizability/model_history.hpp>
+#include <gantry/check/scenario/scenario.hpp>
+
+#include <atomic>
+#include <cstddef>
+#include <thread>
+#include <utility>
+#include <vector>
+
+using namespace gantry::check;
+
+namespace {
+
+// Holds one letter, or none: 0.
+class mailbox {
+public:
+    // False if there is one already.
+    bool put(int letter) {
+        int none = 0;
+        return slot_.compare_exchange_strong(none, letter, std::memory_order_release, std::memory_order_relaxed);
+    }
+
+    // The letter, or 0.
+    int take() { return slot_.exchange(0, std::memory_order_acq_rel); }
+
+private:
+    std::atomic<int> slot_{0};
+};
+
+// An operation is the letter to put, or 0: take.
+struct mailbox_specification {
+    using operation = int;
+    using result = int;
+
+    int slot = 0;
+
+    int apply(const int& letter) {
+        if (letter == 0) {
+            return std::exchange(slot, 0);
+        }
+        return slot == 0 ? (slot = letter, 1) : 0;
+    }
+    [[nodiscard]] std::size_t hash() const { return static_cast<std::size_t>(slot); }
+    [[nodiscard]] bool operator==(const mailbox_specification&) const = default;
+};
+
+} // namespace
+
+GANTRY_SCENARIOS(mailboxes, given) {
+    return scenarios(
+        {.threads_max = 2, .operations_max = 2, .model = given}, [] { return mailbox(); }, std::vector<int>{0, 1, 2},
+        [](mailbox& box, int letter) { return letter == 0 ? box.take() : int{box.put(letter)}; },
+        mailbox_specification());
+}
+
+GANTRY_MODEL(two_letters_and_what_is_left) {
+    mailbox box;
+    model_history<mailbox_specification> log;
+    std::thread other([&] { log(1, [&] { return int{box.put(1)}; }); });
+    log(2, [&] { return int{box.put(2)}; });
+    other.join();
+    log(0, [&] { return box.take(); });
+    log(0, [&] { return box.take(); });
+    GANTRY_CHECK_LINEARIZABLE(mailbox_specification(), log);
+}
+
+MODEL_IS(two_letters_and_what_is_left, none);
+
+namespace gantry::check::corpus {
+
+certificate repaired_mailboxes(const model_options& given) {
+    return gantry_scenarios_mailboxes(given);
+}
+
+} // namespace gantry::check::corpus
