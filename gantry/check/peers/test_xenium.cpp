@@ -83,7 +83,8 @@ PEER(xenium_ms_queue_quiescent, "xenium", none, .leaks = false) {
     push_and_pop<reclamation::quiescent_state_based>();
 }
 
-PEER(xenium_ms_queue_stamp_it, "xenium", none, .random = 2'000, .leaks = false) {
+PEER(xenium_ms_queue_stamp_it, "xenium", deadlock, .random = 20'000, .leaks = false,
+     .why = "a thread takes a stamp that it read stale for one of a removed block") {
     push_and_pop<reclamation::stamp_it>();
 }
 
