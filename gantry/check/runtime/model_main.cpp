@@ -25,6 +25,7 @@ struct request {
     model_options options;
     std::vector<std::string> wanted;
     bool list = false;
+    bool unseen = false;
     bool json = false;
     bool weaken = false;
     bool estimate = false;
@@ -57,6 +58,7 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     std::uint64_t states_mib = options.states_bytes_max >> 20U;
     app.add_option("models", r.wanted, "Names of models to run; none: all");
     app.add_flag("--list", r.list, "Print the names and stop");
+    app.add_flag("--unseen", r.unseen, "Print the libraries whose accesses are not seen, and stop");
     app.add_flag("--json", r.json, "Print an object a line");
     app.add_option("--replay", options.replay, "Run the execution that a report's token names");
     app.add_option("--minimise", options.minimise,
@@ -229,6 +231,7 @@ bool run_model(const request& wanted, const registered_model& m, const char* pro
                                            {"workers", r.workers},
                                            {"seconds", r.seconds},
                                            {"token", r.token},
+                                           {"unseen", unseen_libraries()},
                                            {"report", r.report}}
                                 .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)
                                 .c_str());
@@ -288,6 +291,12 @@ int model_main(int argc, char** argv) {
     request wanted;
     if (const auto code = parse(argc, argv, wanted)) {
         return *code;
+    }
+    if (wanted.unseen) {
+        for (const std::string& name : unseen_libraries()) {
+            std::printf("%s\n", name.c_str());
+        }
+        return 0;
     }
     std::vector<registered_model*> models;
     for (registered_model* m = registered_models(); m != nullptr; m = m->next) {
