@@ -5,88 +5,117 @@
 #include <algorithm>
 #include <cstdint>
 #include <span>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace gantry::check {
 namespace {
 
-// What stands for itself, or is taken over call by call, or is the checker.
-constexpr std::string_view known[] = {"linux-vdso.so", "ld-linux",     "libc.so",           "libm.so",
-                                      "libgcc_s.so",   "libstdc++.so", "libatomic.so",      "libpthread.so",
-                                      "libdl.so",      "librt.so",     "libgantry_model.so"};
+constexpr std::string_view checker = "libgantry_model.so";
+
+// What stands for itself, or is taken over call by call.
+constexpr std::string_view known[] = {"linux-vdso.so", "ld-linux",     "libc.so",       "libm.so",  "libgcc_s.so",
+                                      "libstdc++.so",  "libatomic.so", "libpthread.so", "libdl.so", "librt.so"};
 
 std::string_view file_name(std::string_view path) noexcept {
     return path.substr(path.rfind('/') + 1);
 }
 
-// Relocations of one table that name one of the compiler's entry points.
-bool names_entry_points(std::span<const ElfW(Rela)> relocations, const ElfW(Sym) * symbols, const char* strings) {
-    return std::ranges::any_of(relocations, [&](const ElfW(Rela) & r) {
-        const auto symbol = static_cast<std::uint32_t>(r.r_info >> 32U);
-        return symbol != 0 && std::string_view(strings + symbols[symbol].st_name).starts_with("__tsan_");
-    });
+const ElfW(Dyn) * dynamic_of(const dl_phdr_info& info) noexcept {
+    for (int i = 0; i < info.dlpi_phnum; ++i) {
+        if (info.dlpi_phdr[i].p_type == PT_DYNAMIC) {
+            return reinterpret_cast<const ElfW(Dyn)*>(info.dlpi_addr + info.dlpi_phdr[i].p_vaddr);
+        }
+    }
+    return nullptr;
+}
+
+ElfW(Addr) value_of(const ElfW(Dyn) * entry, ElfW(Sxword) tag) noexcept {
+    for (; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
+        if (entry->d_tag == tag) {
+            return entry->d_un.d_ptr;
+        }
+    }
+    return 0;
+}
+
+// A loaded object, by the names that the others need it by.
+struct object {
+    std::string_view name; // the executable has none
+    bool speaks = false;
+    std::vector<std::string_view> needs;
+    bool of_program = false; // loaded because the program needs it
+    bool of_checker = false; // loaded because the checker does
+};
+
+int look(dl_phdr_info* info, std::size_t, void* data) {
+    object o{file_name(info->dlpi_name), runtime::announces(*info), {}};
+    const ElfW(Dyn)* entry = dynamic_of(*info);
+    const auto* const strings = reinterpret_cast<const char*>(value_of(entry, DT_STRTAB));
+    for (; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
+        if (entry->d_tag == DT_NEEDED) {
+            o.needs.emplace_back(strings + entry->d_un.d_val);
+        }
+    }
+    static_cast<std::vector<object>*>(data)->push_back(std::move(o));
+    return 0;
+}
+
+// Marks what that object needs, and what that needs.
+void reach(std::vector<object>& all, std::string_view name, bool object::* mark) {
+    std::vector<std::string_view> pending{name};
+    while (!pending.empty()) {
+        const std::string_view next = pending.back();
+        pending.pop_back();
+        for (object& o : all) {
+            if (o.name == next && !(o.*mark)) {
+                o.*mark = true;
+                if (o.name != checker || name == checker) {
+                    pending.insert(pending.end(), o.needs.begin(), o.needs.end());
+                }
+            }
+        }
+    }
 }
 
 } // namespace
 
-bool runtime::announces(const dl_phdr_info& object) noexcept {
-    const ElfW(Dyn)* entry = nullptr;
-    for (int i = 0; i < object.dlpi_phnum; ++i) {
-        if (object.dlpi_phdr[i].p_type == PT_DYNAMIC) {
-            entry = reinterpret_cast<const ElfW(Dyn)*>(object.dlpi_addr + object.dlpi_phdr[i].p_vaddr);
-        }
-    }
-    const ElfW(Sym)* symbols = nullptr;
-    const char* strings = nullptr;
-    const ElfW(Rela)* calls = nullptr;
-    const ElfW(Rela)* others = nullptr;
-    std::size_t call_bytes = 0;
-    std::size_t other_bytes = 0;
-    for (; entry != nullptr && entry->d_tag != DT_NULL; ++entry) {
-        switch (entry->d_tag) {
-        case DT_SYMTAB:
-            symbols = reinterpret_cast<const ElfW(Sym)*>(entry->d_un.d_ptr);
-            break;
-        case DT_STRTAB:
-            strings = reinterpret_cast<const char*>(entry->d_un.d_ptr);
-            break;
-        case DT_JMPREL:
-            calls = reinterpret_cast<const ElfW(Rela)*>(entry->d_un.d_ptr);
-            break;
-        case DT_PLTRELSZ:
-            call_bytes = entry->d_un.d_val;
-            break;
-        case DT_RELA:
-            others = reinterpret_cast<const ElfW(Rela)*>(entry->d_un.d_ptr);
-            break;
-        case DT_RELASZ:
-            other_bytes = entry->d_un.d_val;
-            break;
-        default:
-            break;
-        }
-    }
+bool runtime::announces(const dl_phdr_info& info) noexcept {
+    const ElfW(Dyn)* const entry = dynamic_of(info);
+    const auto* const symbols = reinterpret_cast<const ElfW(Sym)*>(value_of(entry, DT_SYMTAB));
+    const auto* const strings = reinterpret_cast<const char*>(value_of(entry, DT_STRTAB));
     if (symbols == nullptr || strings == nullptr) {
         return false;
     }
-    return names_entry_points({calls, calls != nullptr ? call_bytes / sizeof *calls : 0}, symbols, strings) ||
-           names_entry_points({others, others != nullptr ? other_bytes / sizeof *others : 0}, symbols, strings);
+    constexpr std::pair<ElfW(Sxword), ElfW(Sxword)> tables[] = {{DT_JMPREL, DT_PLTRELSZ}, {DT_RELA, DT_RELASZ}};
+    return std::ranges::any_of(tables, [&](const auto& table) {
+        const auto* const first = reinterpret_cast<const ElfW(Rela)*>(value_of(entry, table.first));
+        const std::size_t count = first == nullptr ? 0 : value_of(entry, table.second) / sizeof(ElfW(Rela));
+        return std::ranges::any_of(std::span(first, count), [&](const ElfW(Rela) & r) {
+            const auto symbol = static_cast<std::uint32_t>(r.r_info >> 32U);
+            return symbol != 0 && std::string_view(strings + symbols[symbol].st_name).starts_with("__tsan_");
+        });
+    });
 }
 
 #pragma GCC visibility push(default)
 
 std::vector<std::string> unseen_libraries() {
+    std::vector<object> all;
+    dl_iterate_phdr(look, &all);
+    reach(all, "", &object::of_program);
+    reach(all, checker, &object::of_checker);
     std::vector<std::string> names;
-    const auto look = [](dl_phdr_info* info, std::size_t, void* data) {
-        const std::string_view name = file_name(info->dlpi_name);
-        const bool is_known = std::ranges::any_of(known, [&](std::string_view k) { return name.starts_with(k); });
-        // The executable has no name.
-        if (!name.empty() && !is_known && !runtime::announces(*info)) {
-            static_cast<std::vector<std::string>*>(data)->emplace_back(name);
+    for (const object& o : all) {
+        const bool is_known = o.name.empty() || o.name == checker ||
+                              std::ranges::any_of(known, [&](std::string_view k) { return o.name.starts_with(k); });
+        // What nobody needs was loaded by the program while it ran.
+        if (!is_known && !o.speaks && (o.of_program || !o.of_checker)) {
+            names.emplace_back(o.name);
         }
-        return 0;
-    };
-    dl_iterate_phdr(look, &names);
+    }
     return names;
 }
 

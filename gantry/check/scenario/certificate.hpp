@@ -62,7 +62,10 @@ struct certificate {
     if (proof.tables_random != 0) {
         text += "; beyond that " + number(proof.tables_random) + " random tables";
     }
-    text += ": " + (proof.ok() ? proof.condition : name_of(proof.found)) + (proof.exhaustive ? ", exhaustive" : proof.interrupted ? ", interrupted" : "");
+    text += ": " + (proof.ok() ? proof.condition : name_of(proof.found)) +
+            (proof.exhaustive    ? ", exhaustive"
+             : proof.interrupted ? ", interrupted"
+                                 : "");
     if (!proof.ok()) {
         for (std::size_t i = 0; i < proof.table.size(); ++i) {
             text += "\n  thread " + number(i) + ":";
