@@ -159,6 +159,11 @@ struct weakening {
 // lacks a scenario. Empty when the model fails as it is.
 [[nodiscard]] std::vector<weakening> weaken(const model_options& options, void (*body)(void*), void* context);
 
+// The loaded libraries whose accesses the checker cannot see, because they were compiled without -fsanitize=thread.
+// What they do to memory that threads share is neither explored nor judged. (The C and C++ libraries are not among
+// them: their calls are taken over, or are headers.)
+[[nodiscard]] std::vector<std::string> unseen_libraries();
+
 // Inside a body: notes what this execution came to; kept when it runs to its end.
 void outcome(std::initializer_list<std::int64_t> values);
 

@@ -411,14 +411,15 @@ FAULTY(treiber_inner_counters, use_after_free, "treiber_split_counters",
     }
     const auto pop = [&] {
         for (;;) {
-            self_counted_node* seen = head.load(memory_order_acquire);
+            self_counted_node* const seen = head.load(memory_order_acquire);
             if (seen == nullptr) {
                 return 0;
             }
+            self_counted_node* still = seen;
             seen->count.fetch_add(1, memory_order_acq_rel);
             const bool mine =
                 head.load(memory_order_acquire) == seen &&
-                head.compare_exchange_strong(seen, seen->next, memory_order_acq_rel, memory_order_relaxed);
+                head.compare_exchange_strong(still, seen->next, memory_order_acq_rel, memory_order_relaxed);
             const int value = mine ? seen->value : 0;
             if (mine) {
                 seen->drop();

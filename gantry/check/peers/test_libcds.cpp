@@ -3,7 +3,9 @@
 // nothing: the structures that retire run on a scheme that keeps everything to the end.
 #include <gantry/check/peers/test_peers.hpp>
 
+#include <cds/container/moir_queue.h>
 #include <cds/container/msqueue.h>
+#include <cds/container/optimistic_queue.h>
 #include <cds/container/rwqueue.h>
 #include <cds/container/treiber_stack.h>
 #include <cds/container/vyukov_mpmc_cycle_queue.h>
@@ -56,6 +58,11 @@ struct keeps_all {
             return from.load(std::memory_order_acquire);
         }
 
+        template<class T>
+        T* assign(std::size_t, T* p) {
+            return p;
+        }
+
         void clear(std::size_t) {}
     };
 
@@ -67,9 +74,9 @@ struct keeps_all {
     static void force_dispose() {}
 };
 
-PEER(cds_ms_queue, "libcds", race, .leaks = false,
-     .why = "the dequeue moves the head with an acquire compare-exchange") {
-    cds::container::MSQueue<keeps_all, int> q;
+template<class Queue>
+void two_consumers() {
+    Queue q;
     int got[2] = {};
     std::thread one([&] { q.dequeue(got[0]); });
     std::thread two([&] { q.dequeue(got[1]); });
@@ -77,6 +84,11 @@ PEER(cds_ms_queue, "libcds", race, .leaks = false,
     one.join();
     two.join();
     GANTRY_CHECK(got[0] + got[1] <= 1);
+}
+
+PEER(cds_ms_queue, "libcds", race, .leaks = false,
+     .why = "the dequeue moves the head with an acquire compare-exchange") {
+    two_consumers<cds::container::MSQueue<keeps_all, int>>();
 }
 
 PEER(cds_ms_queue_one_consumer, "libcds", none, .leaks = false) {
@@ -90,6 +102,16 @@ PEER(cds_ms_queue_one_consumer, "libcds", none, .leaks = false) {
         GANTRY_CHECK(item == 1);
     }
     producer.join();
+}
+
+PEER(cds_moir_queue, "libcds", race, .leaks = false,
+     .why = "the dequeue moves the head with an acquire compare-exchange") {
+    two_consumers<cds::container::MoirQueue<keeps_all, int>>();
+}
+
+PEER(cds_optimistic_queue, "libcds", race, .leaks = false,
+     .why = "the dequeue moves the head with an acquire compare-exchange") {
+    two_consumers<cds::container::OptimisticQueue<keeps_all, int>>();
 }
 
 PEER(cds_treiber_stack, "libcds", none, .leaks = false) {

@@ -3,6 +3,8 @@
 #include <gantry/check/peers/test_peers.hpp>
 
 #include <xenium/chase_work_stealing_deque.hpp>
+#include <xenium/harris_michael_list_based_set.hpp>
+#include <xenium/kirsch_bounded_kfifo_queue.hpp>
 #include <xenium/left_right.hpp>
 #include <xenium/michael_scott_queue.hpp>
 #include <xenium/ramalhete_queue.hpp>
@@ -83,7 +85,8 @@ PEER(xenium_ms_queue_quiescent, "xenium", none, .leaks = false) {
     push_and_pop<reclamation::quiescent_state_based>();
 }
 
-PEER(xenium_ms_queue_stamp_it, "xenium", none, .random = 2'000, .leaks = false) {
+PEER(xenium_ms_queue_stamp_it, "xenium", deadlock, .random = 20'000, .leaks = false,
+     .why = "a thread takes a stamp that it read stale for one of a removed block") {
     push_and_pop<reclamation::stamp_it>();
 }
 
@@ -94,6 +97,27 @@ PEER(xenium_ms_queue_ref_count, "xenium", none, .leaks = false) {
 PEER(xenium_ramalhete_queue, "xenium", none, .random = 2'000, .leaks = false) {
     xenium::ramalhete_queue<std::unique_ptr<int>, policy::reclaimer<epochs>, policy::entries_per_node<2>> q;
     std::thread other([&] { q.push(std::make_unique<int>(1)); });
+    std::unique_ptr<int> item;
+    if (q.try_pop(item)) {
+        GANTRY_CHECK(*item == 1);
+    }
+    other.join();
+}
+
+PEER(xenium_harris_michael_set, "xenium", none, .random = 5'000, .leaks = false) {
+    xenium::harris_michael_list_based_set<int, policy::reclaimer<epochs>> set;
+    GANTRY_CHECK(set.emplace(2));
+    bool erased = false;
+    std::thread other([&] { erased = set.erase(2); });
+    GANTRY_CHECK(set.emplace(1));
+    const bool again = set.emplace(2);
+    other.join();
+    GANTRY_CHECK(erased && set.contains(1) && set.contains(2) == again);
+}
+
+PEER(xenium_kirsch_bounded_queue, "xenium", none, .random = 5'000) {
+    xenium::kirsch_bounded_kfifo_queue<std::unique_ptr<int>> q(1, 2);
+    std::thread other([&] { q.try_push(std::make_unique<int>(1)); });
     std::unique_ptr<int> item;
     if (q.try_pop(item)) {
         GANTRY_CHECK(*item == 1);

@@ -66,6 +66,7 @@ std::string json_of(const std::string& model, const model_options& options, cons
            {"found", name_of(r.found)},
            {"search", options.replay.empty() ? name_of(options.mode) : "replay"},
            {"bounds", r.bounds},
+           {"unseen", unseen_libraries()},
            {"executions", r.executions},
            {"graphs", r.graphs},
            {"blocked", r.blocked},

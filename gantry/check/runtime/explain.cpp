@@ -164,6 +164,13 @@ void explain(session& s, const model_options& options, const subject& what, mode
     }
     s.narrate(nullptr);
     s.watch(std::nullopt);
+    if (const std::vector<std::string> unseen = unseen_libraries(); !unseen.empty()) {
+        result.report += "\nnot seen, since compiled without -fsanitize=thread:";
+        for (const std::string& name : unseen) {
+            result.report += " " + name;
+        }
+        result.report += "\n";
+    }
 }
 
 } // namespace gantry::check::runtime

@@ -31,6 +31,7 @@ struct request {
     std::vector<std::string> wanted;
     std::string html;
     bool list = false;
+    bool unseen = false;
     bool json = false;
     bool weaken = false;
     bool estimate = false;
@@ -63,6 +64,7 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     std::uint64_t states_mib = options.states_bytes_max >> 20U;
     app.add_option("models", r.wanted, "Names of models to run; none: all");
     app.add_flag("--list", r.list, "Print the names and stop");
+    app.add_flag("--unseen", r.unseen, "Print the libraries whose accesses are not seen, and stop");
     app.add_flag("--json", r.json, "Print an object a line");
     app.add_option("--html", r.html,
                    "Write a failure to this file, as a page to look at; the failures of several "
@@ -336,6 +338,12 @@ int model_main(int argc, char** argv) {
     request wanted;
     if (const auto code = parse(argc, argv, wanted)) {
         return *code;
+    }
+    if (wanted.unseen) {
+        for (const std::string& name : unseen_libraries()) {
+            std::printf("%s\n", name.c_str());
+        }
+        return 0;
     }
     std::vector<registered_model*> models;
     for (registered_model* m = registered_models(); m != nullptr; m = m->next) {

@@ -3,6 +3,7 @@
 #include <gantry/check/report/detail/symbols.hpp>
 #include <gantry/check/runtime/detail/host.hpp>
 #include <gantry/check/runtime/detail/keys.hpp>
+#include <gantry/check/runtime/detail/libraries.hpp>
 #include <gantry/check/runtime/detail/narrator.hpp>
 #include <gantry/check/runtime/detail/session.hpp>
 #include <gantry/check/runtime/detail/startup_heap.hpp>
@@ -64,9 +65,13 @@ struct range {
     char* end;
 };
 
-// The executable's writable memory without what is read-only after start-up.
+// The writable memory of the executable, and of libraries that announce what they do, without what is read-only after
+// start-up.
 int find_writable(dl_phdr_info* info, std::size_t, void* data) {
     auto& ranges = *static_cast<std::vector<range>*>(data);
+    if (info->dlpi_name[0] != '\0' && !announces(*info)) {
+        return 0;
+    }
     range relro{nullptr, nullptr};
     for (int i = 0; i < info->dlpi_phnum; ++i) {
         const auto& header = info->dlpi_phdr[i];
@@ -90,7 +95,7 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
             ranges.push_back({start, end});
         }
     }
-    return 1;
+    return 0;
 }
 
 // Frame after frame, up to the thread's first, which catches everything.
