@@ -178,7 +178,9 @@ void write_thread_pointer(std::uintptr_t) noexcept {}
 #if defined(GANTRY_FIBERS_UCONTEXT)
 // What a fiber enters is handed over in halves: makecontext() knows nothing larger than int.
 void start(unsigned entry_high, unsigned entry_low, unsigned argument_high, unsigned argument_low) {
-    const auto join = [](unsigned high, unsigned low) { return (std::uintptr_t{high} << 32U) | low; };
+    const auto join = [](unsigned high, unsigned low) {
+        return (std::uintptr_t{high} << 32U) | low;
+    };
     reinterpret_cast<void (*)(void*)>(join(entry_high, entry_low))(
         reinterpret_cast<void*>(join(argument_high, argument_low)));
 }
