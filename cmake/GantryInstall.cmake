@@ -33,7 +33,17 @@ foreach(name ${modules})
     COMPONENT library)
 endforeach()
 
+get_property(extras GLOBAL PROPERTY GANTRY_EXTRA_COMPONENTS)
+foreach(name ${extras})
+  get_property(depends GLOBAL PROPERTY GANTRY_${name}_DEPENDS)
+  install(EXPORT gantry-${name} FILE gantry-${name}.cmake NAMESPACE gantry:: DESTINATION ${package_dir}
+    COMPONENT ${name})
+  string(APPEND GANTRY_CONFIG_COMPONENTS
+    "set(_gantry_${name}_depends ${depends})\nset(_gantry_${name}_packages )\n")
+endforeach()
+
 list(JOIN modules " " GANTRY_MODULE_NAMES)
+list(JOIN extras " " GANTRY_EXTRA_NAMES)
 configure_package_config_file(${PROJECT_SOURCE_DIR}/cmake/gantryConfig.cmake.in
   ${PROJECT_BINARY_DIR}/gantryConfig.cmake INSTALL_DESTINATION ${package_dir})
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/gantryConfigVersion.cmake COMPATIBILITY SameMinorVersion)
@@ -41,18 +51,22 @@ install(FILES ${PROJECT_BINARY_DIR}/gantryConfig.cmake ${PROJECT_BINARY_DIR}/gan
   DESTINATION ${package_dir} COMPONENT library)
 install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT library)
 
-# `./dev package`: one archive and one Debian package each for the library and the programs.
+# `./dev package`: one archive and one Debian package each for the library, the model checker and the programs.
 set(CPACK_PACKAGE_VENDOR "The gantry authors")
 set(CPACK_PACKAGE_CONTACT "gantry maintainers <gantry@localhost>")
 set(CPACK_PACKAGE_DESCRIPTION_SUMMARY ${PROJECT_DESCRIPTION})
 set(CPACK_RESOURCE_FILE_LICENSE ${PROJECT_SOURCE_DIR}/LICENSE)
-set(CPACK_COMPONENTS_ALL library programs)
+set(CPACK_COMPONENTS_ALL library ${extras} programs)
 set(CPACK_ARCHIVE_COMPONENT_INSTALL ON)
 set(CPACK_DEB_COMPONENT_INSTALL ON)
 set(CPACK_DEBIAN_FILE_NAME DEB-DEFAULT)
 set(CPACK_DEBIAN_PACKAGE_SHLIBDEPS ON)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_NAME libgantry-dev)
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libdevel)
+# The checker's users include the library's headers.
+set(CPACK_DEBIAN_MODEL_PACKAGE_NAME gantry-model)
+set(CPACK_DEBIAN_MODEL_PACKAGE_SECTION libdevel)
+set(CPACK_DEBIAN_MODEL_PACKAGE_DEPENDS libgantry-dev)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_NAME gantry)
 set(CPACK_DEBIAN_PROGRAMS_PACKAGE_SECTION net)
 include(CPack)

@@ -32,16 +32,13 @@ endif()
 set(GANTRY_MODEL_COMPILE_OPTIONS -fsanitize=thread -g -O1 -fno-omit-frame-pointer)
 
 # gantry_model_program(<name> SOURCES <files> LINKS <targets>): an executable of modelled code. Without a main() of its
-# own it gets the one that runs GANTRY_MODELs.
+# own it runs its GANTRY_MODELs: the runtime's library has that main().
 function(gantry_model_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "OWN_MAIN" "" "SOURCES;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "SOURCES;LINKS")
   if(NOT GANTRY_MODELS)
     return()
   endif()
-  if(NOT arg_OWN_MAIN)
-    list(APPEND arg_SOURCES ${PROJECT_SOURCE_DIR}/gantry/check/runtime/main.cpp)
-  endif()
-  add_executable(${name} ${arg_SOURCES} ${PROJECT_SOURCE_DIR}/gantry/check/runtime/copies.cpp)
+  add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gantry::model ${arg_LINKS} gantry_flags)
 endfunction()
 

@@ -53,8 +53,7 @@ order order_of(int o) noexcept {
 #if !defined(__x86_64__) && !defined(__aarch64__)
 // An address below the caller's frame.
 [[gnu::noinline]] void* lower_frame() noexcept {
-    void* volatile here = __builtin_frame_address(0);
-    return here;
+    return __builtin_frame_address(0);
 }
 #endif
 

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: MIT
-// The main() of a program of models. What it does lives in the runtime's library: code compiled here without
-// announcements could otherwise stand in for the models' own copies of the same templates.
+// The main() of a program of models that has none of its own: it lies in the runtime's library, so a program's
+// own comes before it.
 #include <gantry/check/model.hpp>
+
+#pragma GCC visibility push(default)
 
 int main(int argc, char** argv) {
     return gantry::check::model_main(argc, argv);
 }
+
+#pragma GCC visibility pop

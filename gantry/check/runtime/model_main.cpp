@@ -350,6 +350,10 @@ int model_main(int argc, char** argv) {
         models.push_back(m);
     }
     std::ranges::reverse(models);
+    if (models.empty()) {
+        std::fprintf(stderr, "%s: no GANTRY_MODEL in this program\n", argv[0]);
+        return 2;
+    }
     for (const std::string& name : wanted.wanted) {
         if (std::ranges::none_of(models, [&](const registered_model* m) { return name == m->name; })) {
             std::fprintf(stderr, "%s: no model is called %s; --list names them\n", argv[0], name.c_str());
