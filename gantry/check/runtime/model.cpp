@@ -126,13 +126,12 @@ std::string bounds_of(const model_options& options) {
 }
 
 // The picture of a failure, drawn from a replay; a race is replayed once more to see the stack of its earlier side.
-void report_on(const model_options& options, const subject& what, tally& t) {
+// In the session of the search: another one would take what that left in memory for what the program starts with.
+void report_on(session& s, const model_options& options, const subject& what, tally& t) {
     const auto script = parse_token(t.token);
     if (t.token.empty() || !script) {
         return;
     }
-    session s(options);
-    s.mutate(what.mutated);
     script_explorer again(*script);
     tally repeated;
     run_one(s, again, what, options, repeated);
@@ -143,12 +142,10 @@ void report_on(const model_options& options, const subject& what, tally& t) {
     t.report = repeated.report;
     const std::string picture = trace_of(again.current(), s.remarks());
     if (s.earlier()) {
-        session second(options);
-        second.mutate(what.mutated);
-        second.watch(*s.earlier());
+        s.watch(*s.earlier());
         script_explorer once_more(*script);
-        static_cast<void>(second.run(once_more, what.body, what.context));
-        t.report += second.watched_stack();
+        static_cast<void>(s.run(once_more, what.body, what.context));
+        t.report += s.watched_stack();
     }
     t.report += "\nexecution:\n" + picture;
 }
@@ -205,13 +202,14 @@ public:
             counted_.report = "the program does not repeat itself: " + different;
         } else {
             alone();
+            result.finished = !strategy_->more();
             if (goes_on()) {
-                in_workers(result);
+                in_workers(result); // what is left is theirs then
             }
         }
         progress_.reset();
         if (counted_.found != fault::none) {
-            report_on(options_, what_, counted_);
+            report_on(session_, options_, what_, counted_);
         }
         result.found = counted_.found;
         result.report = counted_.report;
@@ -221,7 +219,7 @@ public:
         result.blocked = counted_.blocked;
         result.repeated = counted_.repeated;
         result.outcomes = std::move(counted_.outcomes);
-        result.finished = result.ok() && (result.finished || !strategy_->more());
+        result.finished = result.ok() && result.finished;
         result.exhaustive = result.finished && options_.mode == search::exact;
         result.interrupted = until_.interrupted();
         result.seconds = before_seconds_ + now() - start_;
@@ -381,7 +379,7 @@ void replay(const model_options& options, const subject& what, model_result& res
     script_explorer strategy(std::move(*script));
     tally counted;
     run_one(s, strategy, what, options, counted);
-    report_on(options, what, counted);
+    report_on(s, options, what, counted);
     result.found = counted.found;
     result.report = counted.report;
     result.token = counted.token;
@@ -451,7 +449,7 @@ size_estimate estimate(const model_options& options, void (*body)(void*), void* 
     guess.high = means[parts - 2];
     guess.seconds = seconds / static_cast<double>(counted.executions) * guess.executions;
     if (counted.found != fault::none) {
-        report_on(options, what, counted);
+        report_on(s, options, what, counted);
     }
     guess.result.found = counted.found;
     guess.result.report = counted.report;
