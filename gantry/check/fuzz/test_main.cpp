@@ -87,6 +87,8 @@ model_options random_options(dice& d) {
     o.spurious_max = d.below(3);
     o.weak_failures_max = d.below(3);
     o.leaks = !d.one_in(4);
+    // Several processes find faults in no certain order.
+    o.workers = d.one_in(8) ? 2 : 1;
     return o;
 }
 
@@ -124,15 +126,26 @@ std::string try_case(std::uint64_t seed, shared_state& state) {
     at_random.mode = search::random;
     at_random.executions_max = 1 + d.below(200);
     at_random.steps_max = o.steps_max != 0 ? o.steps_max : 3'000;
+    constexpr walk ways[] = {walk::uniform, walk::pct, walk::long_tail};
+    at_random.way = ways[d.below(3)];
+    at_random.depth = 1 + d.below(5);
+    model_options within_bounds = o;
+    within_bounds.mode = search::bounded;
+    within_bounds.preemptions_max = d.below(4);
+    within_bounds.stale_max = d.below(4);
+    within_bounds.steps_max = at_random.steps_max;
     const model_result exact = run(o);
     const model_result walked = run(at_random);
+    const model_result bounded = run(within_bounds);
     ++state.faults[static_cast<unsigned>(exact.found)];
     state.graphs += exact.graphs;
     state.exhaustive += exact.exhaustive ? 1 : 0;
-    if (exact.found == fault::nondeterminism || walked.found == fault::nondeterminism) {
-        return "called nondeterministic:\n" + said(exact) + "\nat random:\n" + said(walked);
+    for (const model_result* r : {&exact, &walked, &bounded}) {
+        if (r->found == fault::nondeterminism) {
+            return "called nondeterministic:\n" + said(*r);
+        }
     }
-    if (exact.seconds < 2) {
+    if (exact.seconds < 2 && (o.workers == 1 || exact.exhaustive)) {
         const model_result again = run(o);
         if (said(again) != said(exact)) {
             return "exact search said something else when it was asked again:\n" + said(exact) + "\nthen:\n" +
@@ -140,10 +153,12 @@ std::string try_case(std::uint64_t seed, shared_state& state) {
         }
     }
     const bool same_bounds = o.steps_max != 0;
-    if (exact.exhaustive && !walked.ok() && (same_bounds || walked.found != fault::endless)) {
-        return "found at random although the exact search has ruled it out:\n" + said(walked);
+    for (const model_result* r : {&walked, &bounded}) {
+        if (exact.exhaustive && !r->ok() && (same_bounds || r->found != fault::endless)) {
+            return "found although the exact search has ruled it out:\n" + said(*r);
+        }
     }
-    for (const model_result* r : {&exact, &walked}) {
+    for (const model_result* r : {&exact, &walked, &bounded}) {
         if (r->ok()) {
             continue;
         }

@@ -186,7 +186,7 @@ public:
             alone();
             result.finished = !strategy_->more();
             if (goes_on()) {
-                in_workers(result);
+                in_workers(result); // what is left is theirs then
             }
         }
         progress_.reset();
