@@ -545,11 +545,26 @@ bool session::alone(const modelled_thread& t) const {
     return true;
 }
 
+// Whether the thread has read the block's address from an atomic, or written it to one: only then can others hold it to
+// compare it with. Asks about the thread's own past alone, as whatever decides what a thread does must.
+bool session::met_in_atomics(const modelled_thread& t, const heap::block& b) const {
+    constexpr std::uint64_t pointer_bits = (std::uint64_t{1} << 48U) - 1U; // what is above may be a count
+    const auto within = [&](std::uint64_t word) {
+        return (word & pointer_bits) - heap::start_of(b) < std::max<std::uint64_t>(b.size, 1);
+    };
+    const graph& g = strategy_->current();
+    const auto events = g.thread(t.id).first(std::min<std::size_t>(t.clock[t.id], g.thread(t.id).size()));
+    return std::ranges::any_of(events, [&](event_id id) {
+        const event& e = g.at(id);
+        return e.location != no_location && (within(e.data.low) || within(e.data.high));
+    });
+}
+
 void* session::allocate(modelled_thread& t, std::size_t bytes, std::size_t alignment, allocator how, const void* site) {
     t.arrivals.clear();
     if (t.reused < options_.reuse_max) {
         heap::block* const b = heap_.reusable(t.id, bytes, alignment);
-        if (b != nullptr && !alone(t) && choose(t, 2, site) == 1) {
+        if (b != nullptr && !alone(t) && met_in_atomics(t, *b) && choose(t, 2, site) == 1) {
             ++t.reused;
             remark_on(t, "is given the memory of a freed block", site);
             shadow_.renew(heap::start_of(*b), std::max<std::uint64_t>(b->size, bytes));

@@ -244,6 +244,7 @@ private:
     void refresh_clock(modelled_thread& t);
     void end_spin(modelled_thread& t, bool waits);
     [[nodiscard]] bool alone(const modelled_thread& t) const;
+    [[nodiscard]] bool met_in_atomics(const modelled_thread& t, const heap::block& b) const;
     void check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
                            const void* site);
     void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
