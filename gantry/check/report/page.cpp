@@ -64,6 +64,8 @@ const char* meaning_of(fault f) {
         return "Memory is given back that nobody owns any more.";
     case fault::mismatched_free:
         return "Memory is given back in another way than it was obtained.";
+    case fault::uninitialised:
+        return "A thread reads an atomic that nobody has written yet.";
     case fault::leak:
         return "The execution ends, and memory that it obtained was never given back.";
     case fault::deadlock:
