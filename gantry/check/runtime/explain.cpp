@@ -73,6 +73,19 @@ public:
     [[nodiscard]] script taken() const { return script_of(way_->current(), session_.turns()); }
     [[nodiscard]] const graph& execution() const { return way_->current(); }
 
+    // Steps as the report counts them: a read-modify-write is one, chance that goes the ordinary way none.
+    [[nodiscard]] std::size_t steps() const {
+        const graph& g = execution();
+        std::size_t count = 0;
+        for (event_id id = 0; id < g.size(); ++id) {
+            const event& e = g.at(id);
+            count += (e.kind == event_kind::write && e.exclusive) || (e.kind == event_kind::choice && e.data.low == 0)
+                         ? 0U
+                         : 1U;
+        }
+        return count;
+    }
+
 private:
     session& session_;
     const model_options& options_;
@@ -126,7 +139,7 @@ void explain(session& s, const model_options& options, const subject& what, mode
     result.summary = s.report();
     script best = on.taken();
     counterexample& told = result.execution;
-    told.steps_found = best.size();
+    told.steps_found = on.steps();
     if (options.minimise > 0 && options.replay.empty() && result.found != fault::endless) {
         const std::vector<const void*> places = s.places();
         const rerun along = [&](script edited, std::size_t steps_max) -> std::optional<script> {
@@ -139,7 +152,6 @@ void explain(session& s, const model_options& options, const subject& what, mode
         best = std::move(smaller.script);
         told.runs = smaller.runs;
     }
-    told.steps_left = best.size();
     if (options.replay.empty()) {
         best = beginning(on, std::move(best), result.found);
     }
@@ -149,6 +161,7 @@ void explain(session& s, const model_options& options, const subject& what, mode
     if (on.run(best) == result.found) {
         earlier = s.earlier();
     }
+    told.steps_left = on.steps();
     narrator tells(s);
     s.narrate(&tells);
     s.watch(earlier);
