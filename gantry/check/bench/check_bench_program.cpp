@@ -5,6 +5,7 @@
 #include <gantry/check/runtime/detail/fiber.hpp>
 
 #include <benchmark/benchmark.h>
+
 #include <ucontext.h>
 
 #include <array>

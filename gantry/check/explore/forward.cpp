@@ -106,8 +106,8 @@ void forward_explorer::place(event_id write, location_id l, std::uint32_t end) {
     }
 }
 
-// A thread that chose the newest and does not like it waits, though something older would let it go: it may see the newest
-// for ever.
+// A thread that chose the newest and does not like it waits, though something older would let it go: it may see the
+// newest for ever.
 bool forward_explorer::find_source(thread_id t, event_id read, std::uint32_t end, std::uint32_t& behind) {
     const std::uint32_t most = end - graph_.floor_of(read);
     const bool freely = obeyed() || !threads_[t].fresh_only;

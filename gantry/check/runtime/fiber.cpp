@@ -178,7 +178,9 @@ void write_thread_pointer(std::uintptr_t) noexcept {}
 #if defined(GANTRY_FIBERS_UCONTEXT)
 // What a fiber enters is handed over in halves: makecontext() knows nothing larger than int.
 void start(unsigned entry_high, unsigned entry_low, unsigned argument_high, unsigned argument_low) {
-    const auto join = [](unsigned high, unsigned low) { return (std::uintptr_t{high} << 32U) | low; };
+    const auto join = [](unsigned high, unsigned low) {
+        return (std::uintptr_t{high} << 32U) | low;
+    };
     reinterpret_cast<void (*)(void*)>(join(entry_high, entry_low))(
         reinterpret_cast<void*>(join(argument_high, argument_low)));
 }
@@ -404,6 +406,10 @@ void fiber_switch(fiber& from, fiber& to) noexcept {
     }
     exchange_library_state(from.libraries, to.libraries);
     go_on(from, to);
+}
+
+bool fiber_owns(std::uint64_t address) noexcept {
+    return one_thread_pointer && address == reinterpret_cast<std::uint64_t>(places.error);
 }
 
 void fiber_switch_whole(fiber& from, fiber& to) noexcept {

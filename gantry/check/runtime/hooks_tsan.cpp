@@ -190,7 +190,7 @@ using gantry::check::operation_kind;
         "adrp x16, gantry_check_registers\nadd x16, x16, :lo12:gantry_check_registers\n"                               \
         "stp x19, x20, [x16]\nstp x21, x22, [x16, #16]\nstp x23, x24, [x16, #32]\n"                                    \
         "stp x25, x26, [x16, #48]\nstp x27, x28, [x16, #64]\nmov x17, sp\nstp x29, x17, [x16, #80]\n"                  \
-        "stp d8, d9, [x16, #96]\nstp d10, d11, [x16, #112]\nstp d12, d13, [x16, #128]\nstp d14, d15, [x16, #144]\n" \
+        "stp d8, d9, [x16, #96]\nstp d10, d11, [x16, #112]\nstp d12, d13, [x16, #128]\nstp d14, d15, [x16, #144]\n"    \
         "b gantry_check_" name "\n.size __tsan_" name ", .-__tsan_" name "\n");
 #endif
 
@@ -247,15 +247,17 @@ GANTRY_STUBS(128)
     rt::u##bits __tsan_atomic##bits##_fetch_nand(rt::u##bits* p, rt::u##bits v, int o) {                               \
         return rt::modify(operation_kind::bit_nand, p, v, o, GANTRY_SITE);                                             \
     }                                                                                                                  \
-    int GANTRY_HOOK(atomic##bits##_compare_exchange_strong)(rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) { \
+    int GANTRY_HOOK(atomic##bits##_compare_exchange_strong)(rt::u##bits * p, rt::u##bits * c, rt::u##bits v, int o,    \
+                                                            int f) {                                                   \
         GANTRY_NOTE();                                                                                                 \
         return rt::compare_exchange(p, c, v, o, f, false, GANTRY_SITE);                                                \
     }                                                                                                                  \
-    int GANTRY_HOOK(atomic##bits##_compare_exchange_weak)(rt::u##bits* p, rt::u##bits* c, rt::u##bits v, int o, int f) { \
+    int GANTRY_HOOK(atomic##bits##_compare_exchange_weak)(rt::u##bits * p, rt::u##bits * c, rt::u##bits v, int o,      \
+                                                          int f) {                                                     \
         GANTRY_NOTE();                                                                                                 \
         return rt::compare_exchange(p, c, v, o, f, true, GANTRY_SITE);                                                 \
     }                                                                                                                  \
-    rt::u##bits GANTRY_HOOK(atomic##bits##_compare_exchange_val)(rt::u##bits* p, rt::u##bits c, rt::u##bits v, int o,  \
+    rt::u##bits GANTRY_HOOK(atomic##bits##_compare_exchange_val)(rt::u##bits * p, rt::u##bits c, rt::u##bits v, int o, \
                                                                  int f) {                                              \
         GANTRY_NOTE();                                                                                                 \
         return rt::compare_exchange_val(p, c, v, o, f, GANTRY_SITE);                                                   \

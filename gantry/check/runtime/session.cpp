@@ -525,6 +525,9 @@ void session::check_alive(modelled_thread& t, std::uint64_t address, std::size_t
 
 void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
                     bool frees) {
+    if (fiber_owns(address)) {
+        return;
+    }
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
     check_alive(t, address, size, site);
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {
