@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <cstddef>
+#include <string>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -30,18 +31,26 @@ private:
     std::atomic<int> slot_{0};
 };
 
-// An operation is the letter to put, or 0: take.
+// What can be asked: put a letter, or take: 0.
+struct asked {
+    int letter = 0;
+};
+
+std::string text_of(const asked& it) {
+    return it.letter == 0 ? "take()" : "put(" + std::to_string(it.letter) + ")";
+}
+
 struct mailbox_specification {
-    using operation = int;
+    using operation = asked;
     using result = int;
 
     int slot = 0;
 
-    int apply(const int& letter) {
-        if (letter == 0) {
+    int apply(const asked& it) {
+        if (it.letter == 0) {
             return std::exchange(slot, 0);
         }
-        return slot == 0 ? (slot = letter, 1) : 0;
+        return slot == 0 ? (slot = it.letter, 1) : 0;
     }
     [[nodiscard]] std::size_t hash() const { return static_cast<std::size_t>(slot); }
     [[nodiscard]] bool operator==(const mailbox_specification&) const = default;
@@ -50,20 +59,21 @@ struct mailbox_specification {
 } // namespace
 
 GANTRY_SCENARIOS(mailboxes, given) {
-    return scenarios(
-        {.threads_max = 2, .operations_max = 2, .model = given}, [] { return mailbox(); }, std::vector<int>{0, 1, 2},
-        [](mailbox& box, int letter) { return letter == 0 ? box.take() : int{box.put(letter)}; },
-        mailbox_specification());
+    const std::vector<asked> operations{{0}, {1}, {2}};
+    const auto ask = [](mailbox& box, const asked& it) {
+        return it.letter == 0 ? box.take() : int{box.put(it.letter)};
+    };
+    return scenarios({.model = given}, [] { return mailbox(); }, operations, ask, mailbox_specification());
 }
 
 GANTRY_MODEL(two_letters_and_what_is_left) {
     mailbox box;
     model_history<mailbox_specification> log;
-    std::thread other([&] { log(1, [&] { return int{box.put(1)}; }); });
-    log(2, [&] { return int{box.put(2)}; });
+    std::thread other([&] { log({1}, [&] { return int{box.put(1)}; }); });
+    log({2}, [&] { return int{box.put(2)}; });
     other.join();
-    log(0, [&] { return box.take(); });
-    log(0, [&] { return box.take(); });
+    log({}, [&] { return box.take(); });
+    log({}, [&] { return box.take(); });
     GANTRY_CHECK_LINEARIZABLE(mailbox_specification(), log);
 }
 

@@ -7,6 +7,7 @@
 
 #include <benchmark/benchmark.h>
 
+#include <cstddef>
 #include <cstdint>
 #include <vector>
 
@@ -15,11 +16,11 @@ namespace {
 using namespace gantry::check;
 using events = history<request, response>;
 
-template<class Spec>
-void run(benchmark::State& state, const Spec& start, const events& all, verdict expected) {
+template<class Judge>
+void run(benchmark::State& state, const Judge& judge, verdict expected) {
     std::uint64_t states = 0;
     for (auto _ : state) {
-        const history_result result = check_history(start, all);
+        const history_result result = judge();
         if (result.is != expected) {
             state.SkipWithError("wrong verdict");
             break;
@@ -27,6 +28,11 @@ void run(benchmark::State& state, const Spec& start, const events& all, verdict 
         states += result.states;
     }
     state.SetItemsProcessed(static_cast<std::int64_t>(states));
+}
+
+template<class Spec>
+void run(benchmark::State& state, const Spec& start, const events& all, verdict expected) {
+    run(state, [&] { return check_history(start, all); }, expected);
 }
 
 // `threads` operations at a time overlap, `rounds` times; the last result fits nowhere, so that all is searched.
@@ -61,6 +67,21 @@ void pushes(benchmark::State& state) {
     run(state, queue_specification{}, waves(static_cast<int>(state.range(0)), 2, verb::push), verdict::violated);
 }
 BENCHMARK(pushes)->Name("linearizability/gantry/spec:queue")->ArgName("threads")->Arg(4)->Arg(6)->UseRealTime();
+
+// As in a model: what came first is asked for each pair.
+void pushes_in_a_model(benchmark::State& state) {
+    const events all = waves(static_cast<int>(state.range(0)), 2, verb::push);
+    const auto precedes = [&](std::size_t a, std::size_t b) {
+        return all[a].end < all[b].call;
+    };
+    run(state, [&] { return check_history(queue_specification{}, all, precedes); }, verdict::violated);
+}
+BENCHMARK(pushes_in_a_model)
+    ->Name("happens_before/gantry/spec:queue")
+    ->ArgName("threads")
+    ->Arg(4)
+    ->Arg(6)
+    ->UseRealTime();
 
 // A sound history of a set with many keys, as a stress test records it.
 events keyed(int threads, int operations) {

@@ -137,7 +137,8 @@ private:
                 }
             }
         }
-        text += "\n  an order explains " + std::to_string(found.order.size()) + " of " + std::to_string(all.size());
+        text += "\n  an order explains " + std::to_string(found.order.size()) + " of " + std::to_string(all.size()) +
+                (found.order.empty() ? "" : ":");
         for (const std::size_t i : found.order) {
             text += name(i);
         }

@@ -73,6 +73,15 @@ struct gantry::check::smallcheck::enumerators<gantry::storage_operation> {
 
 namespace gantry::check {
 
+namespace detail {
+
+// Each as likely as the others from the first test on: RapidCheck's own range grows with the size.
+[[nodiscard]] inline rc::Gen<std::size_t> index_below(std::size_t size) {
+    return rc::gen::resize(rc::kNominalSize, rc::gen::inRange<std::size_t>(0, size));
+}
+
+} // namespace detail
+
 // A value of T of at most `depth_max`, and while the test is young of at most RapidCheck's size.
 template<class T>
 [[nodiscard]] rc::Gen<T> small(smallcheck::depth_type depth_max) {
@@ -96,7 +105,7 @@ template<class Spec>
         }
     }
     const auto argument = rc::gen::inRange<std::int64_t>(0, argument_max + 1);
-    const auto index = rc::gen::inRange<std::size_t>(0, known.size());
+    const auto index = detail::index_below(known.size());
     return rc::gen::map(rc::gen::tuple(index, argument, argument, argument),
                         [known](const std::tuple<std::size_t, std::int64_t, std::int64_t, std::int64_t>& drawn) {
                             const auto& [which, key, value, expected] = drawn;
@@ -205,7 +214,7 @@ template<class Enum>
 struct Arbitrary<Enum, std::enable_if_t<gantry::check::detail::listed<Enum>>> {
     static Gen<Enum> arbitrary() {
         using known = gantry::check::smallcheck::enumerators<Enum>;
-        return gen::map(gen::inRange<std::size_t>(0, std::size(known::values)),
+        return gen::map(gantry::check::detail::index_below(std::size(known::values)),
                         [](std::size_t index) { return std::begin(known::values)[index]; });
     }
 };

@@ -408,6 +408,10 @@ void fiber_switch(fiber& from, fiber& to) noexcept {
     go_on(from, to);
 }
 
+bool fiber_owns(std::uint64_t address) noexcept {
+    return one_thread_pointer && address == reinterpret_cast<std::uint64_t>(places.error);
+}
+
 void fiber_switch_whole(fiber& from, fiber& to) noexcept {
     write_thread_pointer(to.thread_pointer);
     go_on(from, to);

@@ -614,6 +614,9 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
     if (stuck_) {
         fail_stuck(t.id, site);
     }
+    if (fiber_owns(address)) {
+        return;
+    }
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
     check_alive(t, address, size, site);
     if (writes && address - reinterpret_cast<std::uint64_t>(t.on->stack_low) >= t.on->stack_size) {

@@ -77,6 +77,9 @@ void fiber_adopt(fiber& host) noexcept;
 
 void fiber_switch(fiber& from, fiber& to) noexcept;
 
+// Whether the address is errno's, where all fibers have it at the same place: each has a value of its own there.
+[[nodiscard]] bool fiber_owns(std::uint64_t address) noexcept;
+
 // As a program with thread_locals needs it: the thread pointer changes too.
 void fiber_switch_whole(fiber& from, fiber& to) noexcept;
 
