@@ -169,6 +169,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     static_cast<void>(context);
     body_ = body;
     stopped_ = false;
+    looks_ = {};
     fault_site_ = nullptr;
     on_turn_ = nullptr;
     watched_stack_.clear();
@@ -352,7 +353,9 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             narrator_->met(where.address, where.epoch);
         }
         if (tag == 0) {
+            looks_ = {&t, site};
             where.initial = read_memory(address, op.size);
+            looks_ = {};
         }
         const accessed result = strategy_->access(t.id, op, where);
         if (result.state == progress::wait) {

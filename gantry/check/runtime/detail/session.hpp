@@ -203,6 +203,13 @@ public:
 
     void at_exit(thread_exit what) { exits_.push_back(what); }
     // The thread whose guard page the address lies in, or null.
+    // Whose access the runtime itself is making, where: the memory may not be there.
+    struct looking {
+        modelled_thread* thread = nullptr;
+        const void* site = nullptr;
+    };
+
+    [[nodiscard]] const looking& looks() const noexcept { return looks_; }
     [[nodiscard]] modelled_thread* overflowed(std::uint64_t address) noexcept;
     [[nodiscard]] modelled_thread* thread_of(pthread_t handle) noexcept;
     [[nodiscard]] const std::string& report() const noexcept { return report_; }
@@ -295,6 +302,7 @@ private:
     };
 
     std::vector<segment> segments_;
+    looking looks_;
     session* outer_;                    // whose program's state this one has begun from, or null
     std::vector<char> startup_content_; // of the startup heap
     bool startup_touched_ = false;      // whether this execution has looked at it
