@@ -337,6 +337,13 @@ void session::fail_stuck(thread_id t, const void* site) {
          site);
 }
 
+value session::look(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site) {
+    looks_ = {&t, site};
+    const value seen = read_memory(address, size);
+    looks_ = {};
+    return seen;
+}
+
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
@@ -353,9 +360,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             narrator_->met(where.address, where.epoch);
         }
         if (tag == 0) {
-            looks_ = {&t, site};
-            where.initial = read_memory(address, op.size);
-            looks_ = {};
+            where.initial = look(t, address, op.size, site);
         }
         const accessed result = strategy_->access(t.id, op, where);
         if (result.state == progress::wait) {
@@ -610,7 +615,7 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
             t.arrivals.clear();
             t.overwritten.clear();
         } else {
-            t.overwritten.push_back({address, size, read_memory(address, size).low});
+            t.overwritten.push_back({address, size, look(t, address, size, site).low});
         }
     }
     touch now;

@@ -255,6 +255,8 @@ private:
                            const void* site);
     void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void restore_globals();
+    // What is there, for a thread that may look where there is nothing.
+    [[nodiscard]] value look(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void look_out(const touch& now);
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);
 
