@@ -373,6 +373,20 @@ FAULTY(null_is_followed, crash, "", "a null pointer is followed") {
     other.join();
 }
 
+FAULTY(null_atomic_is_followed, crash, "", "an atomic is loaded through a null pointer") {
+    std::atomic<std::atomic<int>*> shared{nullptr};
+    std::thread other([&] { shared.store(&flag, std::memory_order_release); });
+    static_cast<void>(shared.load(std::memory_order_acquire)->load(std::memory_order_relaxed));
+    other.join();
+}
+
+FAULTY(null_is_written, crash, "", "a plain write through a null pointer") {
+    std::atomic<int*> shared{nullptr};
+    std::thread other([&] { shared.store(&plain_global, std::memory_order_release); });
+    *shared.load(std::memory_order_acquire) = 1;
+    other.join();
+}
+
 // NOLINTNEXTLINE(misc-no-recursion)
 [[gnu::noinline]] int deeper(int depth) {
     int here[64] = {depth};

@@ -106,7 +106,7 @@ PEER(boost_weak_ptr_lock, "Boost.SmartPtr", none) {
     other.join();
 }
 
-PEER(boost_atomic_shared_ptr, "Boost.SmartPtr", none) {
+PEER(boost_atomic_shared_ptr, "Boost.SmartPtr", none, .random = 2'000) {
     boost::atomic_shared_ptr<int> shared(boost::make_shared<int>(1));
     std::thread other([&] { shared.store(boost::make_shared<int>(2)); });
     const boost::shared_ptr<int> seen = shared.load();

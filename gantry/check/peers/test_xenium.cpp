@@ -104,7 +104,7 @@ PEER(xenium_ramalhete_queue, "xenium", none, .random = 2'000, .leaks = false) {
     other.join();
 }
 
-PEER(xenium_harris_michael_set, "xenium", none, .random = 5'000, .leaks = false) {
+PEER(xenium_harris_michael_set, "xenium", none, .random = 1'000, .leaks = false) {
     xenium::harris_michael_list_based_set<int, policy::reclaimer<epochs>> set;
     GANTRY_CHECK(set.emplace(2));
     bool erased = false;

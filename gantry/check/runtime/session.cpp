@@ -169,6 +169,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     static_cast<void>(context);
     body_ = body;
     stopped_ = false;
+    looks_ = {};
     fault_site_ = nullptr;
     on_turn_ = nullptr;
     watched_stack_.clear();
@@ -336,6 +337,13 @@ void session::fail_stuck(thread_id t, const void* site) {
          site);
 }
 
+value session::look(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site) {
+    looks_ = {&t, site};
+    const value seen = read_memory(address, size);
+    looks_ = {};
+    return seen;
+}
+
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
                          const void* site) {
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
@@ -352,7 +360,7 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
             narrator_->met(where.address, where.epoch);
         }
         if (tag == 0) {
-            where.initial = read_memory(address, op.size);
+            where.initial = look(t, address, op.size, site);
         }
         const accessed result = strategy_->access(t.id, op, where);
         if (result.state == progress::wait) {
@@ -625,7 +633,7 @@ void session::plain(modelled_thread& t, std::uint64_t address, std::size_t size,
             t.arrivals.clear();
             t.overwritten.clear();
         } else {
-            t.overwritten.push_back({address, size, read_memory(address, size).low});
+            t.overwritten.push_back({address, size, look(t, address, size, site).low});
         }
     }
     touch now;

@@ -57,7 +57,9 @@ void handle(int number, siginfo_t* info, void* context) {
     const auto address = reinterpret_cast<std::uint64_t>(info->si_addr);
     // A stack may also end within a hook, where no thread counts as running.
     modelled_thread* const full = active != nullptr && number == SIGSEGV ? active->overflowed(address) : nullptr;
-    if (running == nullptr && full == nullptr) {
+    // So may the object of an atomic access, which the runtime makes itself.
+    const session::looking looks = active != nullptr ? active->looks() : session::looking{};
+    if (running == nullptr && full == nullptr && looks.thread == nullptr) {
         // Not the modelled program's: happens again, with what is done about it ordinarily.
         std::signal(number, SIG_DFL);
         return;
@@ -67,7 +69,7 @@ void handle(int number, siginfo_t* info, void* context) {
     sigemptyset(&these);
     sigaddset(&these, number);
     pthread_sigmask(SIG_UNBLOCK, &these, nullptr);
-    const thread_id id = full != nullptr ? full->id : running->id;
+    const thread_id id = full != nullptr ? full->id : looks.thread != nullptr ? looks.thread->id : running->id;
     running = nullptr;
     if (number == SIGVTALRM) {
         active->fail_stuck(id, reinterpret_cast<const void*>(where(context) + 1));
@@ -81,7 +83,8 @@ void handle(int number, siginfo_t* info, void* context) {
     } else {
         std::snprintf(text.data(), text.size(), "thread %u: signal %d", id, number);
     }
-    active->fail(fault::crash, text.data(), reinterpret_cast<const void*>(where(context) + 1));
+    active->fail(fault::crash, text.data(),
+                 looks.thread != nullptr ? looks.site : reinterpret_cast<const void*>(where(context) + 1));
 }
 
 } // namespace

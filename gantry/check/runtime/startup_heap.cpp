@@ -40,7 +40,7 @@ void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
         return nullptr;
     }
     const std::uint64_t aligned = std::max<std::uint64_t>(alignment, smallest_alignment) - 1;
-    std::uint64_t from = top.load(std::memory_order_relaxed);
+    std::uint64_t from = top.load(std::memory_order_relaxed); // relaxed: revalidated
     std::uint64_t start = 0;
     std::uint64_t end = 0;
     do {
@@ -52,6 +52,7 @@ void* allocate(std::size_t bytes, std::size_t alignment) noexcept {
         if (end > base + size) {
             return nullptr;
         }
+        // relaxed: owner, who hands the block over by other means
     } while (!top.compare_exchange_weak(from, end, std::memory_order_relaxed, std::memory_order_relaxed));
     auto* const p = reinterpret_cast<void*>(start);
     *header_of(p) = {bytes, std::max(from, base)};
@@ -63,6 +64,7 @@ void release(void* p) noexcept {
     std::uint64_t end =
         (reinterpret_cast<std::uint64_t>(p) + std::max<std::uint64_t>(h.bytes, 1) + smallest_alignment - 1) &
         ~(smallest_alignment - 1);
+    // relaxed: owner
     static_cast<void>(top.compare_exchange_strong(end, h.start, std::memory_order_relaxed, std::memory_order_relaxed));
 }
 
@@ -71,6 +73,7 @@ std::size_t size_of(const void* p) noexcept {
 }
 
 void close() noexcept {
+    // relaxed: owner, as nobody allocates any more
     if (const std::uint64_t end = top.exchange(closed, std::memory_order_relaxed); end != closed && end != 0) {
         last_byte = end;
     }

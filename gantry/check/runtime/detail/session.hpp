@@ -203,6 +203,13 @@ public:
 
     void at_exit(thread_exit what) { exits_.push_back(what); }
     // The thread whose guard page the address lies in, or null.
+    // Whose access the runtime itself is making, where: the memory may not be there.
+    struct looking {
+        modelled_thread* thread = nullptr;
+        const void* site = nullptr;
+    };
+
+    [[nodiscard]] const looking& looks() const noexcept { return looks_; }
     [[nodiscard]] modelled_thread* overflowed(std::uint64_t address) noexcept;
     [[nodiscard]] modelled_thread* thread_of(pthread_t handle) noexcept;
     [[nodiscard]] const std::string& report() const noexcept { return report_; }
@@ -249,6 +256,8 @@ private:
                            const void* site);
     void check_alive(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void restore_globals();
+    // What is there, for a thread that may look where there is nothing.
+    [[nodiscard]] value look(modelled_thread& t, std::uint64_t address, std::size_t size, const void* site);
     void look_out(const touch& now);
     void race(modelled_thread& t, std::uint64_t address, const touch& before, const touch& now);
 
@@ -296,6 +305,7 @@ private:
     };
 
     std::vector<segment> segments_;
+    looking looks_;
     session* outer_;                    // whose program's state this one has begun from, or null
     std::vector<char> startup_content_; // of the startup heap
     bool startup_touched_ = false;      // whether this execution has looked at it
