@@ -15,26 +15,28 @@ check=$folder/prefix/bin/gantry-check
 cd "$folder" || exit 1
 failures=0
 
-# expect STATUS TEXT COMMAND...: the command ends with the status, and what it prints has the text in it.
+# expect STATUS TEXT COMMAND...: the command ends with the status, and each line of the text is in what it prints, which
+# stays in $printed.
 expect() {
-  local status=$1 text=$2 printed
+  local status=$1 text=$2 line
   shift 2
   printed=$("$@" 2>&1 </dev/null)
   local got=$?
-  if [ $got -ne "$status" ] || ! grep -qF -- "$text" <<<"$printed"; then
-    printf 'FAILED: %s\n  status %d, expected %d; expected text: %s\n%s\n' "$*" $got "$status" "$text" "$printed"
-    failures=$((failures + 1))
-  fi
+  while read -r line; do
+    if [ $got -ne "$status" ] || ! grep -qF -- "$line" <<<"$printed"; then
+      printf 'FAILED: %s\n  status %d, expected %d; expected text: %s\n%s\n' "$*" $got "$status" "$line" "$printed"
+      failures=$((failures + 1))
+    fi
+  done <<<"$text"
 }
 
 # one_line STATUS TEXT COMMAND...: the same, and it is all that is printed.
 one_line() {
   expect "$@"
-  shift 2
-  [ "$("$@" 2>&1 </dev/null | wc -l)" -eq 1 ] || {
-    printf 'FAILED: more than one line: %s\n' "$*"
+  if [ "$(wc -l <<<"$printed")" -ne 1 ]; then
+    printf 'FAILED: more than one line: %s\n%s\n' "$*" "$printed"
     failures=$((failures + 1))
-  }
+  fi
 }
 
 cat >'good one.cpp' <<'CPP'
@@ -108,31 +110,27 @@ one_line 2 'no compiler no-such-compiler: is it installed' "$check" no-such-comp
 for compiler in "$@"; do
   build=("$check" "$compiler" -std=c++23)
   expect 0 'ok     counts: 2 graphs' "${build[@]}" -O2 -Wall -Werror -I 'with headers' -D STEP=3 'good one.cpp' count.cpp
-  expect 1 'FAILED races' "${build[@]}" faulty.cpp
-  expect 1 'data race: plain' "${build[@]}" faulty.cpp -- races
-  expect 0 '--replay' "${build[@]}" faulty.cpp -- --help
-  one_line 0 'races' "${build[@]}" faulty.cpp -- --list
-  one_line 2 'no model is called nothing' "${build[@]}" faulty.cpp -- nothing
+  # The command that a report prints can be typed: it leads to the same failure.
+  expect 1 $'FAILED races\ndata race: plain' "${build[@]}" faulty.cpp
+  again=$(sed -n 's/^replay: gantry-check //p' <<<"$printed")
+  expect 1 'FAILED races: 0 graphs' bash -c "'$check' $again"
+  one_line 0 'races' "${build[@]}" -fsanitize=thread faulty.cpp -- --list
   one_line 2 'no GANTRY_MODEL in this program' "${build[@]}" no_models.cpp
-  expect 2 'forty_two' "${build[@]}" wrong.cpp
-  expect 2 'gantry-check: it could not be compiled' "${build[@]}" wrong.cpp
+  expect 2 $'forty_two\ngantry-check: it could not be compiled' "${build[@]}" wrong.cpp
   one_line 0 '2 arguments, 2 graphs' "$check" "$compiler" -std=c++20 own_main.cpp -- one 'two words'
   one_line 2 'cannot read missing.cpp' "${build[@]}" missing.cpp
   one_line 2 'no source file for' "${build[@]}"
   one_line 2 '-fsanitize=address does not go with the model checker' "${build[@]}" -fsanitize=address faulty.cpp
   one_line 2 '-c: a whole program is needed' "${build[@]}" -c faulty.cpp
-  expect 1 'FAILED races' "${build[@]}" -fsanitize=thread faulty.cpp
-  # The command that a report prints can be typed: it leads to the same failure.
-  again=$("${build[@]}" faulty.cpp 2>&1 | sed -n 's/^replay: gantry-check //p')
-  expect 1 'FAILED races: 0 graphs' bash -c "'$check' $again"
   # The program is left where that is asked for, by each of three ways.
   expect 1 'FAILED' "$check" --keep 'kept here' "$compiler" -std=c++23 faulty.cpp
-  expect 1 'FAILED' './kept here'
   expect 1 'FAILED' "${build[@]}" -o 'kept too' faulty.cpp
-  expect 1 'FAILED' './kept too'
   expect 1 'FAILED' env KEEP=kept "${build[@]}" faulty.cpp
-  expect 1 'FAILED' ./kept
-  # A library of the user's own, announced or not.
+  expect 1 'FAILED' './kept here'
+  expect 1 'FAILED' './kept too'
+  expect 0 '--replay' ./kept --help
+  one_line 2 'no model is called nothing' ./kept nothing
+  # A library of the user's own.
   "$compiler" -std=c++23 -fsanitize=thread -O1 -I'with headers' -c count.cpp -o count.o && ar rcs libcount.a count.o
   expect 0 'ok     counts: 2 graphs' "${build[@]}" '-Iwith headers' -DSTEP=1 'good one.cpp' -L. -lcount
   rm -f count.o libcount.a 'kept here' 'kept too' kept
