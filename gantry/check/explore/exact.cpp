@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/explore/exact.hpp>
 #include <gantry/check/graph/graph_text.hpp>
+#include <gantry/check/graph/seq_cst.hpp>
 
 #include <algorithm>
 #include <charconv>
@@ -226,7 +227,7 @@ accessed exact_explorer::new_read(thread_id t, const operation& op, const target
                 continue;
             }
         }
-        if (graph_.sequentially_consistent()) {
+        if (!closes_seq_cst_cycle(graph_, read)) {
             push(graph_);
         }
     }
@@ -269,7 +270,7 @@ void exact_explorer::new_write(thread_id t, location_id l, order o, const value&
             graph_.move_write(write, position);
             // Behind the moved write stands what it pushed back: the first after it must not be glued to the one
             // before.
-            if (!graph_.splits_rmw(l, position + 1U) && graph_.sequentially_consistent()) {
+            if (!graph_.splits_rmw(l, position + 1U) && !closes_seq_cst_cycle(graph_, write)) {
                 push(graph_);
             }
         }
@@ -369,7 +370,8 @@ void exact_explorer::place_and_push(std::unique_ptr<graph> g, event_id write, ev
             continue;
         }
         g->set_source(read, write);
-        if ((g->at(read).blocked && position != end) || !g->sequentially_consistent()) {
+        if ((g->at(read).blocked && position != end) || closes_seq_cst_cycle(*g, write) ||
+            closes_seq_cst_cycle(*g, read)) {
             continue;
         }
         if (position == last) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/check/explore/forward.hpp>
+#include <gantry/check/graph/seq_cst.hpp>
 
 #include <algorithm>
 
@@ -75,13 +76,13 @@ bool forward_explorer::try_source(event_id read, std::uint32_t position) {
     graph_.set_source(read, write);
     const event& e = graph_.at(read);
     return !e.blocked && (!e.exclusive || graph_.consumer_of(l, write, read) == no_event) &&
-           graph_.sequentially_consistent();
+           !closes_seq_cst_cycle(graph_, read);
 }
 
 // Behind the moved write stands what it pushed back: that must not be glued to the one before.
 bool forward_explorer::fits(event_id write, location_id l, std::uint32_t position) {
     graph_.move_write(write, position);
-    return !graph_.splits_rmw(l, position + 1U) && graph_.sequentially_consistent();
+    return !graph_.splits_rmw(l, position + 1U) && !closes_seq_cst_cycle(graph_, write);
 }
 
 // The write stands last, at `end`.

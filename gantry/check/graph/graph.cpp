@@ -2,7 +2,6 @@
 #include <gantry/check/graph/graph.hpp>
 
 #include <algorithm>
-#include <bit>
 
 namespace gantry::check {
 
@@ -12,74 +11,6 @@ constexpr std::size_t hb_row = 0;
 constexpr std::size_t cause_row = 1;
 constexpr std::size_t pending_row = 2; // what the thread's relaxed reads could acquire at a fence
 constexpr std::size_t gain_row = 3;    // what an acquiring reader of this write gains
-
-// A square bit matrix over a small set of events; rows are unions of machine words.
-class relation {
-public:
-    explicit relation(std::size_t n) : words_((n + 63) / 64), size_(n), bits_(words_ * n) {}
-
-    void set(std::size_t a, std::size_t b) noexcept { bits_[a * words_ + b / 64] |= std::uint64_t{1} << (b % 64); }
-    [[nodiscard]] bool test(std::size_t a, std::size_t b) const noexcept {
-        return ((bits_[a * words_ + b / 64] >> (b % 64)) & 1U) != 0;
-    }
-    [[nodiscard]] std::span<std::uint64_t> row(std::size_t a) noexcept { return {bits_.data() + a * words_, words_}; }
-    [[nodiscard]] std::span<const std::uint64_t> row(std::size_t a) const noexcept {
-        return {bits_.data() + a * words_, words_};
-    }
-    // Removes sources until none is left; what remains then lies on a cycle or behind one.
-    [[nodiscard]] bool acyclic() const {
-        std::vector<std::uint32_t> incoming(size_);
-        const auto each = [&](std::size_t a, auto&& visit) {
-            const auto words = row(a);
-            for (std::size_t w = 0; w < words.size(); ++w) {
-                for (std::uint64_t bits = words[w]; bits != 0; bits &= bits - 1) {
-                    visit(w * 64 + static_cast<std::size_t>(std::countr_zero(bits)));
-                }
-            }
-        };
-        for (std::size_t a = 0; a < size_; ++a) {
-            each(a, [&](std::size_t b) { ++incoming[b]; });
-        }
-        std::vector<std::size_t> ready;
-        for (std::size_t a = 0; a < size_; ++a) {
-            if (incoming[a] == 0) {
-                ready.push_back(a);
-            }
-        }
-        std::size_t removed = 0;
-        while (!ready.empty()) {
-            const std::size_t a = ready.back();
-            ready.pop_back();
-            ++removed;
-            each(a, [&](std::size_t b) {
-                if (--incoming[b] == 0) {
-                    ready.push_back(b);
-                }
-            });
-        }
-        return removed == size_;
-    }
-
-private:
-    std::size_t words_;
-    std::size_t size_;
-    std::vector<std::uint64_t> bits_;
-};
-
-void unite(std::span<std::uint64_t> into, std::span<const std::uint64_t> from) noexcept {
-    for (std::size_t w = 0; w < into.size(); ++w) {
-        into[w] |= from[w];
-    }
-}
-
-[[nodiscard]] bool meet(std::span<const std::uint64_t> a, std::span<const std::uint64_t> b) noexcept {
-    for (std::size_t w = 0; w < a.size(); ++w) {
-        if ((a[w] & b[w]) != 0) {
-            return true;
-        }
-    }
-    return false;
-}
 
 } // namespace
 
@@ -408,7 +339,6 @@ void graph::join_kernel(std::span<std::uint32_t> known) const noexcept {
     }
 }
 
-// happens_before(), or by way of the kernel.
 bool graph::ordered(event_id a, event_id b) const noexcept {
     const event& x = at(a);
     const auto known = row(b, hb_row);
@@ -483,139 +413,6 @@ event_id graph::consumer_of(location_id l, event_id write, event_id except) cons
 bool graph::splits_rmw(location_id l, std::uint32_t position) const noexcept {
     const auto& writes = locations_[l].writes;
     return position <= writes.size() && at(writes[position - 1]).exclusive;
-}
-
-// mo or rb from a to b: both access the same location.
-bool graph::before_in_location(const event& a, const event& b) const noexcept {
-    if (b.kind != event_kind::write) {
-        return false;
-    }
-    return (a.kind == event_kind::write ? a.position : position_of(a.source)) < b.position;
-}
-
-// sb to another location, then hb, then sb from another location.
-bool graph::detour(event_id a, event_id b) const noexcept {
-    const event& from = at(a);
-    const event& to = at(b);
-    const auto away = [](const event& x, const event& y) {
-        return x.location == no_location || x.location != y.location;
-    };
-    const auto& first = threads_[from.thread];
-    std::size_t i = from.index + 1U;
-    while (i < first.size() && !away(at(first[i]), from)) {
-        ++i;
-    }
-    if (i == first.size()) {
-        return false;
-    }
-    const auto& second = threads_[to.thread];
-    std::size_t j = to.index;
-    while (j > 0 && !away(at(second[j - 1]), to)) {
-        --j;
-    }
-    if (j > 0) {
-        return ordered(first[i], second[j - 1]);
-    }
-    // The beginning of a thread is no event here, but it comes before the thread's first one.
-    const event_id created = created_by_[to.thread];
-    return created >= 0 && (first[i] == created || ordered(first[i], created));
-}
-
-bool graph::sequentially_consistent() const {
-    if (seq_cst_count_ < 2) {
-        return true;
-    }
-    std::vector<event_id> members;
-    for (event_id e = 0; e < size(); ++e) {
-        const event& x = at(e);
-        if (seq_cst(x) && (x.kind != event_kind::read || x.source != no_event)) {
-            members.push_back(e);
-        }
-    }
-    return seq_cst_fences_ == 0 ? acyclic_without_fences(members) : acyclic_with_fences(members);
-}
-
-// psc is then scb between seq_cst accesses.
-bool graph::acyclic_without_fences(std::span<const event_id> members) const {
-    relation psc(members.size());
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        const event& a = at(members[i]);
-        for (std::size_t j = 0; j < members.size(); ++j) {
-            if (i == j) {
-                continue;
-            }
-            const event& b = at(members[j]);
-            const bool same_location = a.location == b.location;
-            if ((a.thread == b.thread && a.index < b.index) ||
-                (same_location && (ordered(members[i], members[j]) || before_in_location(a, b))) ||
-                detour(members[i], members[j])) {
-                psc.set(i, j);
-            }
-        }
-    }
-    return psc.acyclic();
-}
-
-// The axiom to the letter, over all events.
-bool graph::acyclic_with_fences(std::span<const event_id> members) const {
-    const auto n = static_cast<std::size_t>(size());
-    relation hb(n);
-    relation bh(n); // hb turned round
-    relation scb(n);
-    relation eco(n);
-    const auto place = [&](const event& e) {
-        return e.kind == event_kind::write ? e.position : position_of(e.source);
-    };
-    for (std::size_t a = 0; a < n; ++a) {
-        const event& x = events_[a];
-        for (std::size_t b = 0; b < n; ++b) {
-            if (a == b) {
-                continue;
-            }
-            const event& y = events_[b];
-            const bool before = ordered(static_cast<event_id>(a), static_cast<event_id>(b));
-            const bool same_location = x.location != no_location && x.location == y.location;
-            if (before) {
-                hb.set(a, b);
-                bh.set(b, a);
-            }
-            if ((x.thread == y.thread && x.index < y.index) ||
-                (same_location && (before || before_in_location(x, y))) ||
-                (before && detour(static_cast<event_id>(a), static_cast<event_id>(b)))) {
-                scb.set(a, b);
-            }
-            if (same_location && (place(x) < place(y) || (place(x) == place(y) && x.kind == event_kind::write))) {
-                eco.set(a, b);
-            }
-        }
-    }
-    relation psc(members.size());
-    std::vector<std::uint64_t> reached(hb.row(0).size());
-    std::vector<std::uint64_t> wide(reached.size());
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        const auto a = static_cast<std::size_t>(members[i]);
-        const bool from_fence = events_[a].kind == event_kind::fence;
-        std::ranges::copy(scb.row(a), reached.begin());
-        std::ranges::fill(wide, 0U);
-        if (from_fence) {
-            for (std::size_t x = 0; x < n; ++x) {
-                if (hb.test(a, x)) {
-                    unite(reached, scb.row(x));
-                    unite(wide, eco.row(x));
-                }
-            }
-        }
-        for (std::size_t j = 0; j < members.size(); ++j) {
-            const auto b = static_cast<std::size_t>(members[j]);
-            const bool to_fence = events_[b].kind == event_kind::fence;
-            const bool direct = ((reached[b / 64] >> (b % 64)) & 1U) != 0;
-            if (direct || (to_fence && meet(reached, bh.row(b))) ||
-                (from_fence && to_fence && (hb.test(a, b) || meet(wide, bh.row(b))))) {
-                psc.set(i, j);
-            }
-        }
-    }
-    return psc.acyclic();
 }
 
 } // namespace gantry::check

@@ -87,6 +87,8 @@ public:
     // Clocks: how many events of each thread are in the set.
     [[nodiscard]] std::span<const std::uint32_t> happens_before(event_id e) const noexcept { return row(e, 0); }
     [[nodiscard]] bool happens_before(event_id a, event_id b) const noexcept;
+    // happens_before(), or by way of the kernel.
+    [[nodiscard]] bool ordered(event_id a, event_id b) const noexcept;
     // Whether a is in b's causal prefix: program order and reads-from lead from a to b.
     [[nodiscard]] bool causes(event_id a, event_id b) const noexcept;
 
@@ -110,9 +112,12 @@ public:
     // Whether a write placed there would come between a read-modify-write and its source.
     [[nodiscard]] bool splits_rmw(location_id l, std::uint32_t position) const noexcept;
 
-    // The seq_cst axiom. Everything else is kept by the way events are added.
-    [[nodiscard]] bool sequentially_consistent() const;
+    // Everything but the seq_cst axiom is kept by the way events are added; seq_cst.hpp looks after that.
+    [[nodiscard]] static bool seq_cst(const event& e) noexcept {
+        return e.memory_order == order::seq_cst || (e.kind == event_kind::fence && e.memory_order == order::kernel);
+    }
     [[nodiscard]] bool has_seq_cst_pair() const noexcept { return seq_cst_count_ > 1; }
+    [[nodiscard]] bool has_seq_cst_fences() const noexcept { return seq_cst_fences_ > 0; }
 
 private:
     static constexpr std::size_t clocks_per_event = 4;
@@ -129,15 +134,7 @@ private:
     void need_thread(thread_id t);
     [[nodiscard]] std::uint32_t floor_after(event_id before, location_id l, event_id except) const noexcept;
     [[nodiscard]] event_id predecessor(const event& e) const noexcept;
-    [[nodiscard]] bool acyclic_without_fences(std::span<const event_id> members) const;
-    [[nodiscard]] bool acyclic_with_fences(std::span<const event_id> members) const;
     void join_kernel(std::span<std::uint32_t> known) const noexcept;
-    [[nodiscard]] bool ordered(event_id a, event_id b) const noexcept;
-    [[nodiscard]] static bool seq_cst(const event& e) noexcept {
-        return e.memory_order == order::seq_cst || (e.kind == event_kind::fence && e.memory_order == order::kernel);
-    }
-    [[nodiscard]] bool before_in_location(const event& a, const event& b) const noexcept;
-    [[nodiscard]] bool detour(event_id a, event_id b) const noexcept;
 
     std::vector<event> events_;
     std::vector<operation> operations_;
