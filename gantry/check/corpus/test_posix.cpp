@@ -4,6 +4,7 @@
 
 #include <sys/time.h>
 
+#include <poll.h>
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
@@ -12,6 +13,7 @@
 
 #include <atomic>
 #include <cerrno>
+#include <csignal>
 #include <ctime>
 #include <thread>
 
@@ -486,6 +488,106 @@ SOUND(clocks_go_on) {
     GANTRY_CHECK(time(nullptr) >= start + 3);
     GANTRY_CHECK(clock() > 0 && sched_getcpu() == 0);
     other.join();
+}
+
+timespec in_a_second() {
+    timespec until{};
+    timespec_get(&until, TIME_UTC);
+    ++until.tv_sec;
+    return until;
+}
+
+// Timed waits of C11: the time is up, or what was waited for is there.
+SOUND(c11_timed_waits) {
+    mtx_init(&c11_mutex, mtx_timed);
+    cnd_init(&c11_condition);
+    static bool done = false;
+    thrd_t thread{};
+    thrd_create(
+        &thread,
+        [](void*) -> int {
+            const timespec until = in_a_second();
+            const int locked = mtx_timedlock(&c11_mutex, &until);
+            if (locked == thrd_success) {
+                done = true;
+                cnd_broadcast(&c11_condition);
+                mtx_unlock(&c11_mutex);
+            } else {
+                GANTRY_CHECK(locked == thrd_timedout && in_a_second().tv_sec > until.tv_sec);
+            }
+            thrd_yield();
+            thrd_exit(locked);
+        },
+        nullptr);
+    GANTRY_CHECK(thrd_equal(thread, thrd_current()) == 0);
+    mtx_lock(&c11_mutex);
+    const timespec until = in_a_second();
+    int waited = thrd_success;
+    while (!done && waited == thrd_success) {
+        waited = cnd_timedwait(&c11_condition, &c11_mutex, &until);
+    }
+    GANTRY_CHECK(done || (waited == thrd_timedout && in_a_second().tv_sec > until.tv_sec));
+    mtx_unlock(&c11_mutex);
+    int locked = thrd_error;
+    thrd_join(thread, &locked);
+    GANTRY_CHECK(locked == thrd_success || locked == thrd_timedout);
+    GANTRY_CHECK(mtx_trylock(&c11_mutex) == thrd_success);
+    mtx_unlock(&c11_mutex);
+    const timespec nap{1, 0};
+    thrd_sleep(&nap, nullptr);
+}
+
+SOUND(posix_timed_waits) {
+    static pthread_rwlock_t lock = PTHREAD_RWLOCK_INITIALIZER;
+    static pthread_spinlock_t spin;
+    pthread_spin_init(&spin, PTHREAD_PROCESS_PRIVATE);
+    pthread_t thread{};
+    pthread_create(
+        &thread, nullptr,
+        [](void*) -> void* {
+            const timespec until = in_a_second();
+            if (pthread_rwlock_timedwrlock(&lock, &until) == 0) {
+                ++shared_value;
+                pthread_rwlock_unlock(&lock);
+            }
+            if (pthread_spin_trylock(&spin) == 0) {
+                pthread_spin_unlock(&spin);
+            }
+            return &shared_value;
+        },
+        nullptr);
+    const timespec until = in_a_second();
+    if (pthread_rwlock_timedrdlock(&lock, &until) == 0) {
+        GANTRY_CHECK(shared_value <= 1);
+        pthread_rwlock_unlock(&lock);
+    }
+    if (pthread_spin_trylock(&spin) == 0) {
+        pthread_spin_unlock(&spin);
+    }
+    void* result = nullptr;
+    if (pthread_timedjoin_np(thread, &result, &until) != 0) {
+        GANTRY_CHECK(in_a_second().tv_sec > until.tv_sec);
+        pthread_join(thread, &result);
+    }
+    GANTRY_CHECK(result == &shared_value && pthread_equal(thread, pthread_self()) == 0);
+}
+
+FAULTY(forks, unsupported) {
+    std::thread other([] { shared_value = fork() == 0 ? 1 : 2; });
+    other.join();
+}
+
+FAULTY(waits_for_files, unsupported) {
+    pollfd none{};
+    shared_value = poll(&none, 0, -1);
+}
+
+FAULTY(sends_a_signal, unsupported) {
+    shared_value = pthread_kill(pthread_self(), 0);
+}
+
+FAULTY(opens_a_named_semaphore, unsupported) {
+    shared_value = sem_open("/gantry-check-corpus", 0) == SEM_FAILED ? 1 : 0;
 }
 
 FAULTY(waits_at_a_pipe, unsupported) {
