@@ -220,14 +220,16 @@ SOUND(michael_scott_reads_until_done) {
 // needs the same order.
 template<std::memory_order Store, std::memory_order Load>
 void old_address() {
-    auto* const old = new std::atomic<int>(1);
+    std::atomic<std::atomic<int>*> known{nullptr};
     std::atomic<std::atomic<int>*> shared{nullptr};
+    known.store(new std::atomic<int>(1), memory_order_relaxed);
     std::thread other([&] {
+        const auto* const old = known.load(memory_order_relaxed);
         if (shared.load(Load) == old) {
             GANTRY_CHECK(old->load(memory_order_relaxed) == 2);
         }
     });
-    delete old;
+    delete known.load(memory_order_relaxed);
     shared.store(new std::atomic<int>(2), Store);
     other.join();
     delete shared.load(memory_order_relaxed);
