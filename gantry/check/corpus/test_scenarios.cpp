@@ -22,7 +22,7 @@ request push(std::int64_t value) {
 }
 
 constexpr request pop{.what = verb::pop};
-constexpr request add{.what = verb::add, .value = 1};
+constexpr request add_one{.what = verb::add, .value = 1};
 
 constexpr auto queue_like = [](auto& object, const request& asked) -> response {
     if (asked.what == verb::pop) {
@@ -62,8 +62,8 @@ certificate of_queue_whose_empty_lies(const scenario_options& options) {
 
 certificate of_counter_in_two_steps(const scenario_options& options) {
     return scenarios(
-        options, [] { return test::counter_in_two_steps(); }, std::vector<request>{add, request{.what = verb::read}},
-        counter_like, counter_specification());
+        options, [] { return test::counter_in_two_steps(); },
+        std::vector<request>{add_one, request{.what = verb::read}}, counter_like, counter_specification());
 }
 
 std::size_t operations_of(const certificate& proof) {
@@ -91,9 +91,14 @@ int wrong_scenarios() {
     const certificate all = scenarios(
         {.threads_max = 2, .operations_max = 2}, [] { return test::treiber_stack(); },
         std::vector<request>{push(1), push(2), pop}, queue_like, stack_specification());
-    expect(all.ok() && all.exhaustive && all.tables_within == 90 && all.tables == 90 && all.tables_cut == 0 &&
-               all.graphs == 18'367,
+    expect(all.ok() && all.exhaustive && all.tables_within == 90 && all.tables == 90 && all.tables_cut == 0,
            "90 tables of a stack", all);
+    // One location and no loop, so the number of graphs is known: with one operation that adds, each table has as many
+    // as there are orders of its operations: for 1, 2, 1 | 1, 1 | 2 and 2 | 2 of them 1, 1, 2, 3 and 6.
+    const certificate adds = scenarios(
+        {.threads_max = 2, .operations_max = 2}, [] { return test::counter(); }, std::vector<request>{add_one},
+        counter_like, counter_specification());
+    expect(adds.ok() && adds.exhaustive && adds.tables == 5 && adds.graphs == 13, "5 tables of a counter", adds);
 
     const certificate cut = scenarios(
         {.model = {.executions_max = 2}}, [] { return test::treiber_stack(); },
@@ -115,7 +120,12 @@ int wrong_scenarios() {
         expect(found.found == fault::assertion && !found.exhaustive && found.token.starts_with(each.smallest),
                each.name, found);
         const certificate again = each.run({.model = {.replay = found.token}});
-        expect(again.found == found.found && again.report == found.report && again.table == found.table,
+        // A replay does not look for shorter executions, and says no more about that.
+        const auto history_in = [](const std::string& report) {
+            return report.substr(0, report.find("\nexecution"));
+        };
+        expect(again.found == found.found && history_in(again.report) == history_in(found.report) &&
+                   again.table == found.table,
                "the token leads back", again);
         const certificate random = each.run({.threads_max = 1, .operations_max = 1, .random_tables = 200, .model = {}});
         expect(random.found == fault::assertion && random.tables_random > 0 && random.shrinks > 0 &&

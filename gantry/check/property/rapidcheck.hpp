@@ -242,8 +242,10 @@ struct Arbitrary<std::byte> {
 template<class T>
 struct Arbitrary<std::optional<T>> {
     static Gen<std::optional<T>> arbitrary() {
-        return gen::oneOf(gen::just(std::optional<T>()),
-                          gen::map(gen::arbitrary<T>(), [](T value) { return std::optional<T>(std::move(value)); }));
+        // Shrinks to nothing first.
+        return gen::map(gen::pair(gen::arbitrary<bool>(), gen::arbitrary<T>()), [](std::pair<bool, T> drawn) {
+            return drawn.first ? std::optional<T>(std::move(drawn.second)) : std::nullopt;
+        });
     }
 };
 
