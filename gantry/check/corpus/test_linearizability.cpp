@@ -34,7 +34,7 @@ void pushes_and_pop_against_pop() {
     GANTRY_CHECK_LINEARIZABLE(queue_specification{}, log);
 }
 
-FAULTY(history_queue_whose_empty_lies, assertion) {
+FAULTY(history_queue_whose_empty_lies, assertion, "history_queue", "whether it is empty is noted behind the lock") {
     pushes_and_pop_against_pop<test::queue_whose_empty_lies>();
 }
 
@@ -42,7 +42,8 @@ SOUND(history_queue) {
     pushes_and_pop_against_pop<test::locked_queue>();
 }
 
-FAULTY(history_queue_that_repeats, assertion) {
+FAULTY(history_queue_that_repeats, assertion, "history_linked_queue",
+       "a pop moves the head without looking whether another did") {
     pushes_and_pop_against_pop<test::queue_that_repeats>();
 }
 
@@ -62,7 +63,8 @@ void two_pushes_and_what_is_left() {
     GANTRY_CHECK_LINEARIZABLE(stack_specification{}, log);
 }
 
-FAULTY(history_stack_that_drops, assertion) {
+FAULTY(history_stack_that_drops, assertion, "history_stack",
+       "a push does not look whether the top is still what it was") {
     two_pushes_and_what_is_left<test::stack_that_drops>();
 }
 
@@ -84,7 +86,7 @@ void two_pushes_two_pops() {
     GANTRY_CHECK_LINEARIZABLE(queue_specification{}, log);
 }
 
-FAULTY(history_queue_from_behind, assertion) {
+FAULTY(history_queue_from_behind, assertion, "history_herlihy_wing", "Herlihy and Wing's pop looks from behind") {
     two_pushes_two_pops<test::queue_from_behind>();
 }
 
@@ -102,7 +104,7 @@ void two_adds() {
     GANTRY_CHECK_LINEARIZABLE(counter_specification{}, log);
 }
 
-FAULTY(history_counter_in_two_steps, assertion) {
+FAULTY(history_counter_in_two_steps, assertion, "history_counter", "reads and writes in two steps") {
     two_adds<test::counter_in_two_steps>();
 }
 
@@ -111,7 +113,7 @@ SOUND(history_counter) {
 }
 
 // The second number that a thread got may be less than the first while another thread is under way.
-FAULTY(history_counting_network, assertion) {
+FAULTY(history_counting_network, assertion, "", "quiescently consistent, and no more") {
     test::counting_network network;
     model_history<counter_specification> log;
     const auto next = [&] {
@@ -146,7 +148,7 @@ void two_keys() {
     GANTRY_CHECK_LINEARIZABLE(map_specification{}, log);
 }
 
-FAULTY(history_map_of_relaxed_keys, assertion) {
+FAULTY(history_map_of_relaxed_keys, assertion, "history_map_of_seq_cst_keys", "two relaxed locations taken for a map") {
     two_keys<std::memory_order_relaxed>();
 }
 
@@ -155,7 +157,7 @@ SOUND(history_map_of_seq_cst_keys) {
 }
 
 // The write ended before the reader looked.
-FAULTY(history_private_register, assertion) {
+FAULTY(history_private_register, assertion, "", "sequentially consistent, and no more") {
     test::private_register object;
     model_history<register_specification> log;
     std::thread other([&] { log({.what = verb::write, .value = 1}, [&] { object.write(1, 1); }); });
