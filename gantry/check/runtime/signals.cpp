@@ -18,8 +18,9 @@ namespace {
 
 constexpr std::array<int, 5> caught{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGVTALRM};
 
-// A fiber's stack may be what is exhausted.
-alignas(16) std::array<char, 64 * 1024> handler_stack;
+// A fiber's stack may be what is exhausted. Looking up a place in the program's debug information takes 100 KiB and
+// more.
+alignas(16) std::array<char, 1024 * 1024> handler_stack;
 
 std::uintptr_t where(const void* context) noexcept {
     [[maybe_unused]] const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
