@@ -223,7 +223,9 @@ void* donate(void* argument) {
 int find_foreign_tls(dl_phdr_info* info, std::size_t, void* data) {
     const char* const slash = std::strrchr(info->dlpi_name, '/');
     const std::string_view name = slash != nullptr ? slash + 1 : info->dlpi_name;
-    if (name.starts_with("libc.so") || name.starts_with("libstdc++.so") || name.starts_with("ld-linux")) {
+    // libdw and libelf, which only the runtime calls, keep an error number.
+    constexpr std::string_view known[]{"libc.so", "libstdc++.so", "ld-linux", "libdw.so", "libelf.so"};
+    if (std::ranges::any_of(known, [&](std::string_view each) { return name.starts_with(each); })) {
         return 0;
     }
     const std::span headers(info->dlpi_phdr, info->dlpi_phnum);
