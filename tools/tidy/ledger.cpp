@@ -496,9 +496,11 @@ std::vector<ordered_statement> ordered_statements(const tree& all, const source&
     const auto groups = group_comments(file);
     std::vector<ordered_statement> found;
     for (const auto& [number, code] : find_statements(file, calls)) {
+        // A fence for signals orders the compiler only: nothing can be seen without it.
         const bool orders = std::ranges::any_of(code.calls, [](const atomic_call* call) {
-            return std::ranges::any_of(call->orders,
-                                       [](order each) { return each != order::relaxed && each != order::passed_in; });
+            return call->name != "atomic_signal_fence" && std::ranges::any_of(call->orders, [](order each) {
+                       return each != order::relaxed && each != order::passed_in;
+                   });
         });
         if (!orders) {
             continue;

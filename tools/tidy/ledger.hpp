@@ -18,7 +18,8 @@ struct ordered_statement {
     bool unproven = false;
 };
 
-/** Every statement of the file that spells an order other than relaxed, from top to bottom. */
+/** Every statement of the file that spells an order other than relaxed, from top to bottom; fences for signals apart.
+ */
 [[nodiscard]] std::vector<ordered_statement> ordered_statements(const tree& all, const source& file);
 
 } // namespace tidy
