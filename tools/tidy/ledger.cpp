@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 #include <tools/tidy/atomic_calls.hpp>
+#include <tools/tidy/ledger.hpp>
 #include <tools/tidy/rules.hpp>
 #include <tools/tidy/text.hpp>
 
@@ -489,6 +490,39 @@ file_ledger read_file(const tree& all, const source& file, reporter& report) {
 }
 
 } // namespace
+
+std::vector<ordered_statement> ordered_statements(const tree& all, const source& file) {
+    const auto calls = find_atomic_calls(file, visible_atomics(all, file));
+    const auto groups = group_comments(file);
+    std::vector<ordered_statement> found;
+    for (const auto& [number, code] : find_statements(file, calls)) {
+        // A fence for signals orders the compiler only: nothing can be seen without it.
+        const bool orders = std::ranges::any_of(code.calls, [](const atomic_call* call) {
+            return call->name != "atomic_signal_fence" && std::ranges::any_of(call->orders, [](order each) {
+                       return each != order::relaxed && each != order::passed_in;
+                   });
+        });
+        if (!orders) {
+            continue;
+        }
+        ordered_statement each{code.first, code.last, {}, false};
+        for (const auto& group : groups) {
+            if (!belongs_to(group, code)) {
+                continue;
+            }
+            const label read = parse_group(group);
+            each.unproven = each.unproven || read.unproven;
+            for (const side& s : read.sides) {
+                each.label += (each.label.empty() ? "" : ", ") + s.edge +
+                              (s.writes && s.reads ? ".rw"
+                               : s.writes          ? ".w"
+                                                   : ".r");
+            }
+        }
+        found.push_back(std::move(each));
+    }
+    return found;
+}
 
 void check_ledger(const tree& all, reporter& report) {
     std::map<std::string, file_ledger, std::less<>> files;
