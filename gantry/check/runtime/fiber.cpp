@@ -118,7 +118,8 @@ namespace gantry::check::runtime {
 
 namespace {
 
-constexpr std::size_t stack_bytes = 256 * 1024;
+constexpr std::size_t stack_bytes =
+    1024 * 1024; // a report is written on it, and reading debug information takes 150 KB
 #if defined(__x86_64__)
 constexpr std::uintptr_t stacks_base = 0x6000'0000'0000;
 #else
