@@ -74,8 +74,7 @@ private:
             return e.index + 1U;
         }
         const auto events = g_.thread(t);
-        const auto found = std::ranges::partition_point(
-            events, [&](event_id other) { return !g_.ordered(id, other); });
+        const auto found = std::ranges::partition_point(events, [&](event_id other) { return !g_.ordered(id, other); });
         return static_cast<std::uint32_t>(found - events.begin());
     }
 
