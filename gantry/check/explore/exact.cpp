@@ -436,6 +436,14 @@ void exact_explorer::share_names(thread_names& names) noexcept {
     names_ = &names;
 }
 
+void exact_explorer::restart() {
+    drop();
+    auto root = spare();
+    root->clear();
+    pending_.push_back({std::move(root), 1});
+    done_ = 0;
+}
+
 std::size_t exact_explorer::keep_one(std::uint64_t n) {
     const std::size_t left = pending_.size() - pending_before_;
     if (left > 0) {

@@ -52,6 +52,8 @@ public:
     // For estimates: of the graphs that the last execution left to be run, keeps the n-th alone, and forgets all
     // others; `n` counts modulo their number. The answer is how many there were.
     std::size_t keep_one(std::uint64_t n);
+    // Begins the search anew.
+    void restart();
 
 private:
     enum class state : std::uint8_t { absent, running, blocked, spinning, finished };

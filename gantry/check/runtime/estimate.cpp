@@ -20,9 +20,10 @@ size_estimate guess_size(session& s, const subject& what, const model_options& o
     tally counted;
     std::array<double, parts> sums{};
     std::mt19937_64 dice(options.seed);
+    exact_explorer strategy;
     const double start = now();
     do {
-        exact_explorer strategy;
+        strategy.restart();
         double ways = 1;
         double executions = 0;
         while (counted.found == fault::none && strategy.more()) {

@@ -165,7 +165,10 @@ void fix_addresses(char** argv) {
     const int now = personality(0xFFFF'FFFFU);
     if (now != -1 && (now & ADDR_NO_RANDOMIZE) == 0 &&
         personality(static_cast<unsigned long>(now) | ADDR_NO_RANDOMIZE) != -1) {
-        execv("/proc/self/exe", argv);
+        // By its name, which is what ps shows.
+        std::error_code unknown;
+        const std::string self = std::filesystem::read_symlink("/proc/self/exe", unknown).string();
+        execv(unknown ? "/proc/self/exe" : self.c_str(), argv);
     }
 }
 
@@ -260,12 +263,18 @@ std::string unwritable(const std::string& file) {
 }
 
 // The exit code.
-int run_model(const request& wanted, const registered_model& m, const char* program, bool several) {
+int run_model(const request& wanted, const registered_model& m, const char* program, bool several,
+              std::string& bounds) {
     const model_options& options = wanted.options;
     const model_result r = model(options, run_body, context_of(m));
+    bounds = r.bounds;
     if (!options.replay.empty() && r.found == fault::nondeterminism) {
         std::fprintf(stderr, "%s: --replay %s: the token does not belong to %s as it is now\n", program,
                      options.replay.c_str(), m.name);
+        return 2;
+    }
+    if (r.found == fault::unsupported && r.executions == 0 && !options.resume.empty()) {
+        std::fprintf(stderr, "%s: --resume %s\n", program, r.report.c_str());
         return 2;
     }
     const std::string replay = r.token.empty() ? "" : std::string(program) + " " + m.name + " --replay " + r.token;
@@ -399,6 +408,7 @@ int model_main(int argc, char** argv) {
     std::signal(SIGINT, want_stop);
     std::signal(SIGTERM, want_stop);
     int code = 0;
+    std::string bounds; // the same for all
     const bool several = models.size() > 1;
     for (const registered_model* const m : models) {
         wanted.options.name = m->name;
@@ -415,12 +425,15 @@ int model_main(int argc, char** argv) {
         } else if (wanted.estimate) {
             code = std::max(code, estimate_one(wanted, *m) ? 1 : 0);
         } else {
-            code = std::max(code, run_model(wanted, *m, argv[0], several));
+            code = std::max(code, run_model(wanted, *m, argv[0], several, bounds));
         }
         std::fflush(stdout);
         if (stop_wanted.load(std::memory_order_relaxed)) { // relaxed: stale-ok
             return 130;
         }
+    }
+    if (!bounds.empty() && !wanted.json && wanted.options.replay.empty()) {
+        std::printf("bounds: %s\n", bounds.c_str());
     }
     return code;
 }
