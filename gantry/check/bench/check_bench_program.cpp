@@ -101,8 +101,10 @@ void rwlock() {
 
 void run(benchmark::State& state, void (*body)(), const model_options& options, std::uint64_t right) {
     std::uint64_t graphs = 0;
+    model_options one_process = options;
+    one_process.workers = 1;
     for (auto _ : state) {
-        const model_result result = gantry::check::model(options, body);
+        const model_result result = gantry::check::model(one_process, body);
         graphs += result.graphs;
         if (!result.ok() || (right != 0 && result.graphs != right)) {
             state.SkipWithError("wrong number of graphs");

@@ -159,9 +159,9 @@ private:
 class run {
 public:
     run(const model_options& options, const subject& what)
-        : options_(options), what_(what), start_(now()), until_(options, start_), signals_(options.stuck_seconds),
-          session_(options) {
+        : options_(options), what_(what), start_(now()), until_(options, start_), session_(options) {
         session_.mutate(what.mutated);
+        runtime::catch_signals(options.stuck_seconds);
     }
 
     void search(model_result& result, std::set<use>* uses) {
@@ -237,7 +237,8 @@ private:
     }
 
     [[nodiscard]] unsigned workers_wanted() const {
-        return options_.workers != 0 ? options_.workers : std::max(1U, std::thread::hardware_concurrency());
+        static const unsigned cpus = std::max(1U, std::thread::hardware_concurrency()); // it reads a file
+        return options_.workers != 0 ? options_.workers : cpus;
     }
 
     void in_workers(model_result& result) {
@@ -340,7 +341,6 @@ private:
     double start_;
     double before_seconds_ = 0; // of the runs that a checkpoint comes from
     limits until_;
-    const runtime::signals_caught signals_;
     session session_;
     std::optional<state_memory> states_;
     std::optional<thread_names> names_;
@@ -359,7 +359,7 @@ void replay(const model_options& options, const subject& what, model_result& res
         result.report = "not a replay token: " + options.replay;
         return;
     }
-    const runtime::signals_caught signals(options.stuck_seconds);
+    runtime::catch_signals(options.stuck_seconds);
     session s(options);
     s.mutate(what.mutated);
     script_explorer strategy(std::move(*script));
@@ -403,7 +403,7 @@ size_estimate estimate(const model_options& options, void (*body)(void*), void* 
         guess.result.report = "models cannot be run here";
         return guess;
     }
-    const runtime::signals_caught signals(options.stuck_seconds);
+    runtime::catch_signals(options.stuck_seconds);
     session s(options);
     const subject what{body, context};
     guess = runtime::guess_size(s, what, options, seconds_max);

@@ -98,6 +98,25 @@ int find_writable(dl_phdr_info* info, std::size_t, void* data) {
     return 0;
 }
 
+int count_loads(dl_phdr_info* info, std::size_t, void* data) {
+    *static_cast<std::uint64_t*>(data) = info->dlpi_adds + info->dlpi_subs;
+    return 1;
+}
+
+// Looked up again only when something was loaded or unloaded.
+const std::vector<range>& writable_memory() {
+    static std::vector<range> ranges;
+    static std::uint64_t loads_then = 0;
+    std::uint64_t loads = 0;
+    dl_iterate_phdr(count_loads, &loads);
+    if (loads != loads_then) {
+        loads_then = loads;
+        ranges.clear();
+        dl_iterate_phdr(find_writable, &ranges);
+    }
+    return ranges;
+}
+
 // Frame after frame, up to the thread's first, which catches everything.
 [[noreturn]] void unwind_all(_Unwind_Exception& nothing) {
     nothing = {};
@@ -135,9 +154,7 @@ session::session(const model_options& options)
     innermost = this;
     static_cast<void>(
         fiber_at(0)); // from here on the C library knows that there are threads, and the program's memory says so
-    std::vector<range> ranges;
-    dl_iterate_phdr(find_writable, &ranges);
-    for (const range& r : ranges) {
+    for (const range& r : writable_memory()) {
         segments_.push_back({r.start, std::vector<char>(r.start, r.end)});
     }
     startup_heap::close();

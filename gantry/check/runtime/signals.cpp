@@ -4,9 +4,12 @@
 
 #include <sys/time.h>
 
+#include <pthread.h>
 #include <ucontext.h>
 
+#include <array>
 #include <cmath>
+#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <string>
@@ -20,6 +23,10 @@ constexpr std::array<int, 5> caught{SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGVTALRM};
 
 // A fiber's stack may be what is exhausted. Reading debug information takes more than 150 KB.
 alignas(16) std::array<char, 1024 * 1024> handler_stack;
+
+std::array<struct sigaction, caught.size()> before; // what was done about them
+pthread_t with_stack = 0;                           // the thread that has the handler's stack
+double watched_seconds = 0;
 
 std::uintptr_t where(const void* context) noexcept {
     [[maybe_unused]] const auto& machine = static_cast<const ucontext_t*>(context)->uc_mcontext;
@@ -60,8 +67,10 @@ void handle(int number, siginfo_t* info, void* context) {
     // So may the object of an atomic access, which the runtime makes itself.
     const session::looking looks = active != nullptr ? active->looks() : session::looking{};
     if (running == nullptr && full == nullptr && looks.thread == nullptr) {
-        // Not the modelled program's: happens again, with what is done about it ordinarily.
-        std::signal(number, SIG_DFL);
+        // Not the modelled program's: happens again, with what was done about it before.
+        for (std::size_t i = 0; i < caught.size(); ++i) {
+            sigaction(caught[i], &before[i], nullptr);
+        }
         return;
     }
     // This handler is left by switching to another stack, never by returning.
@@ -97,28 +106,30 @@ void watch_for_stuck_threads(double seconds) noexcept {
     timer.it_value = timer.it_interval;
     setitimer(ITIMER_VIRTUAL, &timer, nullptr);
     warned = false;
+    watched_seconds = seconds;
 }
 
-signals_caught::signals_caught(double stuck_seconds) {
-    stack_t stack{};
-    stack.ss_sp = handler_stack.data();
-    stack.ss_size = handler_stack.size();
-    sigaltstack(&stack, &stack_before_);
-    struct sigaction action{};
-    action.sa_sigaction = handle;
-    action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
-    for (std::size_t i = 0; i < caught.size(); ++i) {
-        sigaction(caught[i], &action, &before_[i]);
+void catch_signals(double stuck_seconds) noexcept {
+    struct sigaction now{};
+    sigaction(SIGSEGV, nullptr, &now);
+    if (now.sa_sigaction != handle) {
+        struct sigaction action{};
+        action.sa_sigaction = handle;
+        action.sa_flags = SA_SIGINFO | SA_ONSTACK | SA_RESTART;
+        for (std::size_t i = 0; i < caught.size(); ++i) {
+            sigaction(caught[i], &action, &before[i]);
+        }
     }
-    watch_for_stuck_threads(stuck_seconds);
-}
-
-signals_caught::~signals_caught() {
-    watch_for_stuck_threads(0);
-    for (std::size_t i = 0; i < caught.size(); ++i) {
-        sigaction(caught[i], &before_[i], nullptr);
+    if (const pthread_t self = pthread_self(); self != with_stack) {
+        stack_t stack{};
+        stack.ss_sp = handler_stack.data();
+        stack.ss_size = handler_stack.size();
+        sigaltstack(&stack, nullptr);
+        with_stack = self;
     }
-    sigaltstack(&stack_before_, nullptr);
+    if (stuck_seconds != watched_seconds) {
+        watch_for_stuck_threads(stuck_seconds);
+    }
 }
 
 } // namespace gantry::check::runtime

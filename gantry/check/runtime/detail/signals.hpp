@@ -6,28 +6,17 @@
 // Use it when a session runs.
 // Do not use it when no modelled code does: other crashes are passed on.
 //
-// Threads: the session's. Progress: n/a. Ordering: n/a. Cost: a few system calls for each session.
-// Failure: n/a. Lifetime: handlers are put back at the end. Origin: n/a.
-
-#include <array>
-#include <csignal>
+// Threads: the session's. Progress: n/a. Ordering: n/a. Cost: a system call for each search, some more for the first.
+// Failure: n/a. Lifetime: handlers stay; what is not the modelled program's goes to whoever was there before.
+// Origin: n/a.
 
 namespace gantry::check::runtime {
 
-// A thread that takes so much of the processor's time without an event is reported as endless. Ends with the process: a
-// child of fork() asks anew. 0: nobody looks.
+// Before a search, on the thread that is going to run it. A thread of the program that takes `stuck_seconds` of the
+// processor's time without an event is reported as endless; 0: nobody looks.
+void catch_signals(double stuck_seconds) noexcept;
+
+// The clock for that does not survive fork(): a child asks anew.
 void watch_for_stuck_threads(double seconds) noexcept;
-
-class signals_caught {
-public:
-    explicit signals_caught(double stuck_seconds);
-    signals_caught(const signals_caught&) = delete;
-    signals_caught& operator=(const signals_caught&) = delete;
-    ~signals_caught();
-
-private:
-    std::array<struct sigaction, 5> before_{};
-    stack_t stack_before_{};
-};
 
 } // namespace gantry::check::runtime
