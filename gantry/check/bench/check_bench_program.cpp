@@ -170,10 +170,11 @@ __attribute__((no_sanitize("thread"))) void bounce_context() {
 }
 
 __attribute__((no_sanitize("thread"))) void switch_swapcontext(benchmark::State& state) {
-    static std::array<char, 64 * 1024> stack;
+    // Not static: what is static is put back before each execution of the models above.
+    const std::unique_ptr<std::array<char, 64 * 1024>> stack = std::make_unique<std::array<char, 64 * 1024>>();
     getcontext(&other_context);
-    other_context.uc_stack.ss_sp = stack.data();
-    other_context.uc_stack.ss_size = stack.size();
+    other_context.uc_stack.ss_sp = stack->data();
+    other_context.uc_stack.ss_size = stack->size();
     makecontext(&other_context, bounce_context, 0);
     for (auto _ : state) {
         swapcontext(&host_context, &other_context);
