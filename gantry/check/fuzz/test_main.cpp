@@ -89,6 +89,7 @@ model_options random_options(dice& d) {
     o.leaks = !d.one_in(4);
     // Several processes find faults in no certain order.
     o.workers = d.one_in(8) ? 2 : 1;
+    o.minimise = d.one_in(8) ? 0.05 : 0;
     return o;
 }
 
@@ -147,7 +148,9 @@ std::string try_case(std::uint64_t seed, shared_state& state) {
     }
     if (exact.seconds < 2 && (o.workers == 1 || exact.exhaustive)) {
         const model_result again = run(o);
-        if (said(again) != said(exact)) {
+        // How small it can be made in a time depends on the time.
+        const bool same = o.minimise == 0 ? said(again) == said(exact) : again.found == exact.found;
+        if (!same) {
             return "exact search said something else when it was asked again:\n" + said(exact) + "\nthen:\n" +
                    said(again);
         }
