@@ -131,7 +131,7 @@ void fetch_add_exact(benchmark::State& state) {
 }
 
 void rwlock_exact(benchmark::State& state) {
-    run(state, rwlock, {}, 0);
+    run(state, rwlock, {}, 222);
 }
 
 // There and back, over and over: what a switch between modelled threads costs, with the thread pointer as programs that
