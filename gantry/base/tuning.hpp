@@ -49,6 +49,10 @@ inline constexpr std::uint32_t mutex_spin_looks = detail::pick(std::uint32_t{100
 inline constexpr std::size_t channel_block_bytes = detail::pick(std::size_t{4096}, 0);
 inline constexpr std::size_t channel_block_slots_min = detail::pick(std::size_t{8}, 2);
 
+// Reclamation: so many objects or bytes a thread retires before it looks for what can be freed.
+inline constexpr std::size_t reclaim_look_objects = detail::pick(std::size_t{128}, 1);
+inline constexpr std::size_t reclaim_look_bytes = detail::pick(std::size_t{64} << 10U, 1);
+
 extern const char linked_with; // Defined by the library in the namespace of its own set.
 [[gnu::used]] inline constexpr const char* link_check = &linked_with;
 
