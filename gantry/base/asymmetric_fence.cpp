@@ -55,14 +55,14 @@ asymmetric_fence_mode asymmetric_fence_mode_in_force() noexcept {
 
 void detail::asymmetric_fence_light_slow() noexcept {
     static_cast<void>(asymmetric_fence_mode_in_force()); // so that the next one is light, if it can be
-    // UNPROVEN: models run with membarrier, where the heavy side needs no help from this fence's order.
+    // UNPROVEN here: no model of base uses it; those of reclaim run without membarrier and need it.
     std::atomic_thread_fence(std::memory_order_seq_cst); // order: pair.w. Suits either kind of heavy.
 }
 
 void asymmetric_fence_heavy() noexcept {
     if (asymmetric_fence_mode_in_force() == asymmetric_fence_mode::fences) {
         // Every light fence is a seq_cst fence as well: no thread can have seen `membarrier`.
-        // UNPROVEN: models do not reach the fallback; asymmetric_fence_test.cpp shows it on real threads.
+        // UNPROVEN here: no model of base uses it; those of reclaim run without membarrier and need it.
         std::atomic_thread_fence(std::memory_order_seq_cst); // order: pair.r
     } else {
         const int saved = errno;

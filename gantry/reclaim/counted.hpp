@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// shared / atomic_shared: reference-counted ownership, and a place in which threads exchange such owners without a lock.
-// counted: the scheme (scheme.hpp) in which each node carries such a count.
+// shared / atomic_shared: reference-counted ownership, and a place in which threads exchange such owners without a
+// lock. counted: the scheme (scheme.hpp) in which each node carries such a count.
 //
 // Use it when several owners keep an object for as long as they like, and the last one frees it: configuration that is
 // swapped, nodes of graphs.
@@ -32,9 +32,10 @@
 //   reader took ownership anew meanwhile.
 //
 // Ordering ledger
-//   last  : drop, word CAS (release)  ->  free_if_unowned, word load (acquire)   carries: the owners' use of the object
-//   place : atomic_shared, cell store, exchange and CAS (release)  ->  exchange and CAS (acquire), and the acquire of
-//           hazard_pointer::protect   carries: the object as it was made   other side: gantry/reclaim/hazard.hpp
+//   last  : drop and judge, word CAS (release)  ->  judge, word load (acquire)
+//           carries: the owners' use of the object, and that of whoever judged it before
+//   place : atomic_shared, cell exchange and CAS (release)  ->  exchange (acquire), and load and look, guard.protect
+//           carries: the object as it was made
 // Relaxed used as: revalidated (a look at the word before its CAS), owner (an increment by who owns or protects)
 
 #include <gantry/base/assert.hpp>
@@ -80,19 +81,21 @@ public:
 
     enum class fate : std::uint8_t { free, owned, later };
 
-    // By who took it out of a list, since nobody protects it. As long as `again` is not set nobody has owned it since it
-    // was put there, so nobody can have begun to protect it after the walk over those who do. Otherwise that walk
+    // By who took it out of a list, since nobody protects it. As long as `again` is not set nobody has owned it since
+    // it was put there, so nobody can have begun to protect it after the walk over those who do. Otherwise that walk
     // proves nothing about now: another one must follow, unless somebody owns it still.
     [[nodiscard]] fate judge() noexcept {
+        // UNPROVEN: in models the thread that puts an object into its list looks through it, and the heavy fence of
+        // that acquires; a thread that adopts the list has no such fence between the last drop and here.
         std::uint64_t seen = word_.load(std::memory_order_acquire); // order: last.r
-        for (;;) {
-            if (seen == listed)
-                return fate::free;
-            const std::uint64_t wanted = seen >= one ? seen & ~(listed | again) : listed;
-            // relaxed: revalidated
-            if (word_.compare_exchange_weak(seen, wanted, std::memory_order_relaxed, std::memory_order_relaxed))
-                return wanted == listed ? fate::later : fate::owned;
-        }
+        if (seen == listed)
+            return fate::free;
+        std::uint64_t wanted = 0;
+        do {
+            wanted = seen >= one ? seen & ~(listed | again) : listed;
+        } while (!word_.compare_exchange_weak(seen, wanted, std::memory_order_release,
+                                              std::memory_order_relaxed)); // order: last.w; relaxed: revalidated
+        return wanted == listed ? fate::later : fate::owned;
     }
 
 private:
@@ -250,14 +253,14 @@ public:
     [[nodiscard]] shared<T> load() const {
         hazard_section section(home_);
         hazard_guard guard(section);
-        detail::counted_block<T>* const seen = guard.protect(cell_);
+        detail::counted_block<T>* const seen = guard.protect(cell_); // order: place.r
         if (seen != nullptr)
             seen->owners().add_anew();
         return shared<T>(seen);
     }
     [[nodiscard]] snapshot<T> look() const {
         hazard_pointer protection = make_hazard_pointer(home_);
-        detail::counted_block<T>* const seen = protection.protect(cell_);
+        detail::counted_block<T>* const seen = protection.protect(cell_); // order: place.r
         return {std::move(protection), seen};
     }
 
@@ -293,8 +296,9 @@ private:
     [[nodiscard]] bool replace(detail::counted_block<T>* expected, shared<T>& desired) noexcept {
         GANTRY_ASSERT(!desired || &desired.block_->home == &home_);
         detail::counted_block<T>* const old = expected;
-        // order: place.rw; relaxed: revalidated
-        if (!cell_.compare_exchange_strong(expected, desired.block_, std::memory_order_acq_rel,
+        // Whoever expects the object owns or protects it, and has acquired it then.
+        // order: place.w; relaxed: revalidated
+        if (!cell_.compare_exchange_strong(expected, desired.block_, std::memory_order_release,
                                            std::memory_order_relaxed))
             return false;
         static_cast<void>(desired.release());

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: MIT
+#include <gantry/base/asymmetric_fence.hpp>
 #include <gantry/base/backoff.hpp>
 #include <gantry/base/tuning.hpp>
 #include <gantry/reclaim/domain.hpp>
@@ -142,6 +143,7 @@ void detail::heap::move_to(heap& to) {
 domain::domain(const domain_options& options) noexcept
     : id_(live.next_id()), options_(options),
       open_bytes_max_(std::clamp<std::size_t>(options.garbage_bytes_max / 16, 1, tuning::reclaim_look_bytes)) {
+    static_cast<void>(asymmetric_fence_mode_in_force()); // so that the first sections have light fences already
     live.add(*this);
 }
 
@@ -225,8 +227,8 @@ void domain::attend(detail::record& mine) noexcept {
 
 void domain::look(detail::record& mine) noexcept {
     const std::size_t garbage = garbage_bytes();
-    if (garbage > peak_.load(std::memory_order_relaxed)) // relaxed: stats
-        peak_.store(garbage, std::memory_order_relaxed); // relaxed: stats
+    if (garbage > peak_.load(std::memory_order_relaxed))                                             // relaxed: stats
+        peak_.store(garbage, std::memory_order_relaxed);                                             // relaxed: stats
     if (shared_bytes_.load(std::memory_order_relaxed) == 0 && garbage <= options_.garbage_bytes_max) // relaxed: stats
         [[likely]] {
         take_unprotected(mine, nullptr);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// domain: the account of what waits to be freed. What is common to the domains of all schemes: limit, gauges, collect().
+// domain: the account of what waits to be freed. What is common to the domains of all schemes: limit, gauges,
+// collect().
 //
 // Use it when structures shall have an account of their own: one domain for each group whose garbage is limited
 // together, given to their constructors.
@@ -14,7 +15,8 @@
 // nobody protects any more when the list has grown by some objects or bytes, at the end of the section in which it did.
 // If the domain then holds more than garbage_bytes_max, the hook is told; with when_full::wait the thread stays there
 // until there is room or nothing is left that it could free. So garbage exceeds the limit by at most what one section
-// retires and, for each thread, a sixteenth of the limit or 64 KiB, whichever is less. CHOOSING.md says what each scheme does with a reader that never leaves.
+// retires and, for each thread, a sixteenth of the limit or 64 KiB, whichever is less. CHOOSING.md says what each
+// scheme does with a reader that never leaves.
 //
 // Threads: everything from any thread, construction and destruction apart. No thread is registered by hand; threads
 //   and the process may end in any order. Progress: gauges are wait-free in the number of threads there ever were.
@@ -74,7 +76,7 @@ public:
 
 protected:
     explicit domain(const domain_options& options) noexcept;
-    ~domain() = default; // after close()
+    virtual ~domain() = default; // after close()
 
     // For the destructor of the scheme's domain: nothing is protected any more. Frees everything.
     void close() noexcept;

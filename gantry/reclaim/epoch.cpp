@@ -19,8 +19,8 @@ std::size_t epoch_domain::take_unprotected(detail::record& mine, detail::heap* s
     detail::heap& own = mine.mine;
     // Whatever is open was unlinked before this fence. A pin whose own fence comes later sees that; of the others, the
     // walk below sees those that still stand, and their epoch is not later than the tag.
-    asymmetric_fence_heavy();
-    const std::uint64_t tag = epoch_.fetch_add(1, std::memory_order_release); // order: advance.w
+    asymmetric_fence_heavy();                                                 // order: pair.r
+    const std::uint64_t tag = epoch_.fetch_add(1, std::memory_order_relaxed); // relaxed: stale-ok
     if (!own.open.empty()) {
         detail::batch sealed{.tag = tag, .items = {}};
         sealed.items.swap(own.open);

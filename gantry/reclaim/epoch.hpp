@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// epoch: readers pin themselves for the time of an operation; what is retired is freed once every thread that was pinned
-// then has left.
+// epoch: readers pin themselves for the time of an operation; what is retired is freed once every thread that was
+// pinned then has left.
 //
 // Use it when operations are short and read many objects: a pin costs little and protects everything at once.
 // Do not use it when a reader may stay for long or be stopped inside: nothing that is retired after its pin is freed
@@ -14,12 +14,13 @@
 //     pin.defer([file] { close(file); });      // any call, at that time
 //     pin.repin();                             // in a long loop: lets go of everything seen so far
 //
-// Threads: any, without registration; a pin belongs to its thread. Progress: pins are wait-free, retire() and the end of
+// Threads: any, without registration; a pin belongs to its thread. Progress: pins are wait-free, retire() and the end
+// of
 //   a pin too but for deleters, the list's memory, and when_full::wait.
 // Ordering: the linearization point of the end of protection is the store that ends the outermost pin.
 // Cost: a pin is two loads and two stores, no fence on the reader's side (base/asymmetric_fence.hpp). Every
-//   tuning::reclaim_look_objects objects or 64 KiB that a thread retires cost a heavy fence and a walk over the threads.
-//   At rest each thread keeps about two such lists.
+//   tuning::reclaim_look_objects objects or 64 KiB that a thread retires cost a heavy fence and a walk over the
+//   threads. At rest each thread keeps about two such lists.
 // Failure: domain.hpp. A stalled pin: garbage that is retired after it began stays until it ends, in this domain; the
 //   gauge shows it, the hook is told, when_full::wait makes retiring threads wait. What was retired before is freed.
 // Lifetime: domain.hpp.
@@ -29,15 +30,14 @@
 //   not hold what was retired before it came.
 //
 // Ordering ledger
-//   source  : the structure's release of the pointer  ->  protect and try_protect, source load (acquire)
-//             carries: the object as it was made   other side: gantry/container/treiber_stack.hpp
-//   advance : take_unprotected, epoch fetch_add (release)  ->  pin and repin, epoch load (acquire)
-//             carries: that everything tagged earlier is unlinked
-//   leave   : unpin, pin and repin, pinned store (release)  ->  take_unprotected, pinned load (acquire)
-//             carries: the reads under the pin that ended
-//   pair    : pin and repin, asymmetric_fence_light  ->  take_unprotected, asymmetric_fence_heavy
-//             carries: either the walk sees the pin, or the pin sees what was unlinked
-//             other side: gantry/base/asymmetric_fence.hpp
+//   source : the caller's release of the pointer  ->  protect and try_protect, source load (acquire)
+//            carries: the object as it was made   other side: caller
+//   leave  : unpin, pin and repin, pinned store (release)  ->  take_unprotected, pinned load (acquire)
+//            carries: the reads under the pin that ended
+//   pair   : pin and repin, asymmetric_fence_light  ->  take_unprotected, asymmetric_fence_heavy
+//            carries: either the walk sees the pin, or the pin sees what was unlinked; and whoever reads the epoch that
+//            was counted up behind the heavy fence comes after that fence
+// Relaxed used as: stale-ok (the epoch: a pin with an older one only keeps more)
 
 #include <gantry/base/asymmetric_fence.hpp>
 #include <gantry/base/cache_line.hpp>
@@ -71,7 +71,7 @@ struct alignas(cache_line_bytes) epoch_record final : record {
 class epoch_domain final : public domain {
 public:
     explicit epoch_domain(const domain_options& options = {}) noexcept : domain(options) {}
-    ~epoch_domain() { close(); }
+    ~epoch_domain() override { close(); }
 
     // The domain of those that name none. Never destroyed.
     [[nodiscard]] static epoch_domain& default_domain() noexcept;
@@ -84,8 +84,9 @@ private:
 
     void enter(detail::epoch_record& mine) noexcept {
         // Release: a walk that reads this pin must come after what the pin before it protected, too.
-        mine.pinned.store(epoch_.load(std::memory_order_acquire), std::memory_order_release); // order: advance.r, leave.w
-        asymmetric_fence_light();
+        mine.pinned.store(epoch_.load(std::memory_order_relaxed),
+                          std::memory_order_release); // order: leave.w; relaxed: stale-ok
+        asymmetric_fence_light();                     // order: pair.w
     }
 
     alignas(cache_line_bytes) std::atomic<std::uint64_t> epoch_{1};

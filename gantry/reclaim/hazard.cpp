@@ -49,7 +49,7 @@ std::size_t hazard_domain::take_unprotected(detail::record& mine, detail::heap* 
     seen.clear();
     // Whatever is in the lists was unlinked before this fence: a reader whose own fence comes later sees that when it
     // looks again, and of the others the walk sees the announcement.
-    asymmetric_fence_heavy();
+    asymmetric_fence_heavy(); // order: pair.r
     for (detail::record* one = first_record(); one != nullptr; one = one->next) {
         for (const detail::hazard_slots* some = &static_cast<detail::hazard_record*>(one)->slots; some != nullptr;
              some = some->next.load(std::memory_order_acquire)) { // order: more.r

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// hazard: a reader announces each object that it uses; what is retired is freed once no announcement names it. The names
-// and meanings are those of C++26's <hazard_pointer>, in this namespace, so that code can move to the standard's later.
+// hazard: a reader announces each object that it uses; what is retired is freed once no announcement names it. The
+// names and meanings are those of C++26's <hazard_pointer>, in this namespace, so that code can move to the standard's
+// later.
 //
 // Use it when garbage must stay bounded even if a reader stops for ever, or when few objects are held for long.
 // Do not use it when an operation walks over many objects -> epoch; when many own an object -> counted.
@@ -13,31 +14,33 @@
 //     const node* const seen = h.protect(head); // not freed until h lets go
 //     unlinked->retire();                       // deleted when no hazard pointer protects it
 //
-// Containers use `hazard` as their scheme (scheme.hpp), which is the same through sections and guards, a little cheaper.
+// Containers use `hazard` as their scheme (scheme.hpp), which is the same through sections and guards, a little
+// cheaper.
 //
 // Threads: any, without registration. A hazard_pointer may move to another thread, a guard may not.
 //   Progress: protect() is lock-free, everything else wait-free but for deleters and memory.
 // Ordering: protect() acquires what was released with the pointer. Linearization: its last load.
 // Cost: protect() is a store and two loads, no fence (base/asymmetric_fence.hpp). Every tuning::reclaim_look_objects
-//   objects or 64 KiB that a thread retires cost a heavy fence and a walk over all hazard pointers. A thread has 8 hazard
-//   pointers in two cache lines and takes 8 more when they are all in use.
-// Failure: domain.hpp; make_hazard_pointer() may throw std::bad_alloc when a thread's 8 are in use. A stalled reader keeps
-//   the objects that its hazard pointers name, and nothing else, whatever is retired meanwhile.
+//   objects or 64 KiB that a thread retires cost a heavy fence and a walk over all hazard pointers. A thread has eight
+//   of them in its record and takes eight more when they are all in use.
+// Failure: domain.hpp; make_hazard_pointer() may throw std::bad_alloc when a thread's eight are in use. A stalled
+// reader
+//   keeps the objects that its hazard pointers name, and nothing else, whatever is retired meanwhile.
 // Lifetime: domain.hpp. Objects must be unreachable when they are retired.
 // Origin: Michael, "Hazard pointers", 2004; P2530 (C++26); the asymmetric fence as in folly's hazptr. Ours has a byte
 //   limit for each domain and no thread-local list of free hazard pointers but a bit mask in the thread's record.
 //
 // Ordering ledger
-//   source    : the structure's release of the pointer  ->  protect and try_protect, source load (acquire)
-//               carries: the object as it was made   other side: gantry/container/treiber_stack.hpp
+//   source    : the caller's release of the pointer  ->  protect and try_protect, source load (acquire)
+//               carries: the object as it was made   other side: caller
 //   let_go    : protect and reset, slot store (release)  ->  take_unprotected, slot load (acquire)
 //               carries: the reads of what the slot named before
-//   pair      : protect, asymmetric_fence_light  ->  take_unprotected, asymmetric_fence_heavy
+//   pair      : announce, asymmetric_fence_light  ->  take_unprotected, asymmetric_fence_heavy
 //               carries: either the walk sees the slot, or the second load of source sees that it was unlinked
-//               other side: gantry/base/asymmetric_fence.hpp
-//   give_back : ~hazard_pointer in another thread, returned fetch_or (release)  ->  take_slot, returned exchange (acquire)
-//               carries: the slot's last store
-//   more      : more_slots, next store (release)  ->  take_unprotected, next load (acquire)   carries: the block as made
+//   give_back : ~hazard_pointer in another thread, returned fetch_or (release)  ->  take_slot_slow, returned exchange
+//               (acquire)   carries: the slot's last store
+//   more      : take_slot_slow, next store (release)  ->  take_unprotected, next load (acquire)
+//               carries: the block as it was made
 // Relaxed used as: revalidated (the first load of source), owner (next, read by the thread that writes it)
 
 #include <gantry/base/asymmetric_fence.hpp>
@@ -88,9 +91,7 @@ struct hazard_place {
     std::atomic<const void*>* slot = nullptr;
     hazard_slots* among = nullptr;
 
-    [[nodiscard]] std::uint32_t bit() const noexcept {
-        return 1U << static_cast<unsigned>(slot - among->slot.data());
-    }
+    [[nodiscard]] std::uint32_t bit() const noexcept { return 1U << static_cast<unsigned>(slot - among->slot.data()); }
 };
 
 [[nodiscard]] hazard_place take_slot_slow(hazard_record& mine);
@@ -107,7 +108,7 @@ struct hazard_place {
 template<class T>
 inline void announce(std::atomic<const void*>& slot, T* object) noexcept {
     slot.store(object, std::memory_order_release); // order: let_go.w
-    asymmetric_fence_light();
+    asymmetric_fence_light();                      // order: pair.w
 }
 
 // One attempt to protect what `source` held; true: it still does.
@@ -115,6 +116,7 @@ template<class Word, class ToPointer>
 [[nodiscard]] inline bool try_announce(std::atomic<const void*>& slot, Word& expected, const std::atomic<Word>& source,
                                        ToPointer to_pointer) noexcept {
     announce(slot, to_pointer(expected));
+    // UNPROVEN: models run without membarrier, where the light fence above is a real one that acquires the first load.
     const Word now = source.load(std::memory_order_acquire); // order: source.r
     return std::exchange(expected, now) == now;
 }
@@ -131,7 +133,7 @@ struct as_it_is {
 class hazard_domain final : public domain {
 public:
     explicit hazard_domain(const domain_options& options = {}) noexcept : domain(options) {}
-    ~hazard_domain() { close(); }
+    ~hazard_domain() override { close(); }
 
     // The domain of those that name none, as in the standard. Never destroyed.
     [[nodiscard]] static hazard_domain& default_domain() noexcept;

@@ -51,7 +51,8 @@ template<class S>
 concept scheme = std::derived_from<typename S::domain, domain> &&
                  std::constructible_from<typename S::section, typename S::domain&> &&
                  std::constructible_from<typename S::guard, typename S::section&> &&
-                 requires(typename S::section& section, typename S::guard& guard, const std::atomic<detail::probe<S>*>& source, detail::probe<S>* p) {
+                 requires(typename S::section& section, typename S::guard& guard,
+                          const std::atomic<detail::probe<S>*>& source, detail::probe<S>* p) {
                      { S::default_domain() } -> std::same_as<typename S::domain&>;
                      { guard.protect(source) } -> std::same_as<detail::probe<S>*>;
                      { guard.try_protect(p, source) } -> std::same_as<bool>;

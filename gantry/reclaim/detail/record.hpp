@@ -7,9 +7,7 @@
 // record goes to the thread that claims it next, or to one that adopts it. Records live as long as their domain.
 //
 // Ordering ledger
-//   own    : give_back, taken store (release)  ->  try_take, taken exchange (acquire)   carries: the record's contents
-//   enlist : claim, records head CAS (release)  ->  walks, records head load (acquire)   carries: the record as made
-//            other side: gantry/reclaim/domain.cpp
+//   own : give_back, taken store (release)  ->  try_take, taken exchange (acquire)   carries: the record's contents
 // Relaxed used as: owner (bytes, written by the thread that has the record), revalidated (taken, before the exchange)
 
 #include <atomic>
