@@ -53,6 +53,9 @@ inline constexpr std::size_t channel_block_slots_min = detail::pick(std::size_t{
 inline constexpr std::size_t reclaim_look_objects = detail::pick(std::size_t{128}, 1);
 inline constexpr std::size_t reclaim_look_bytes = detail::pick(std::size_t{64} << 10U, 1);
 
+// container::deque: slots of the first array, a power of two; it never gets smaller.
+inline constexpr std::size_t deque_slots_min = detail::pick(std::size_t{64}, 2);
+
 extern const char linked_with; // Defined by the library in the namespace of its own set.
 [[gnu::used]] inline constexpr const char* link_check = &linked_with;
 
