@@ -60,9 +60,9 @@ public:
     ms_queue& operator=(const ms_queue&) = delete;
     ~ms_queue() {
         node* n = head_.load(std::memory_order_relaxed);                // relaxed: owner
-        for (bool spent = true; n != nullptr; spent = false) {          // the first node's element is gone
+        for (bool taken = true; n != nullptr; taken = false) {          // the first node's element is gone
             node* const next = n->next.load(std::memory_order_relaxed); // relaxed: owner
-            if (!spent)
+            if (!taken)
                 std::destroy_at(&n->value);
             memory::destroy(std::exchange(n, next));
         }

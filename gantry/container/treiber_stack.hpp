@@ -34,6 +34,7 @@
 #include <gantry/reclaim/scheme.hpp>
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <utility>
 
@@ -49,15 +50,19 @@ public:
     treiber_stack(const treiber_stack&) = delete;
     treiber_stack& operator=(const treiber_stack&) = delete;
     ~treiber_stack() {
-        for (node* n = head_.load(std::memory_order_relaxed); n != nullptr;) // relaxed: owner
+        for (node* n = head_.load(std::memory_order_relaxed); n != nullptr;) { // relaxed: owner
+            std::destroy_at(&n->value);
             memory::destroy(std::exchange(n, n->next));
+        }
     }
 
     void push(T value) { emplace(std::move(value)); }
 
     template<class... Args>
     void emplace(Args&&... args) {
-        node* const added = memory::make(std::forward<Args>(args)...);
+        std::unique_ptr<node, memory> made(memory::make());
+        std::construct_at(&made->value, std::forward<Args>(args)...);
+        node* const added = made.release();
         backoff backoff;
         added->next = head_.load(std::memory_order_relaxed); // relaxed: revalidated
         // order: publish.w; relaxed: revalidated
@@ -76,7 +81,7 @@ public:
                 return std::nullopt;
             // relaxed: revalidated
             if (head_.compare_exchange_strong(top, top->next, std::memory_order_relaxed, std::memory_order_relaxed)) {
-                const retiring last{section, *top};
+                const spent value{section, *top};
                 return std::optional<T>(std::move(top->value));
             }
             backoff.pause();
@@ -90,20 +95,26 @@ public:
 
 private:
     struct node : Scheme::template object<node> {
-        template<class... Args>
-        explicit node(Args&&... args) : value(std::forward<Args>(args)...) {}
+        node() noexcept {}
+        node(const node&) = delete;
+        node& operator=(const node&) = delete;
+        ~node() {}
 
         node* next = nullptr;
-        T value;
+        union {
+            T value; // until it is popped
+        };
     };
-
     using memory = detail::node_memory<node>;
 
     // Also when moving the element out throws.
-    struct retiring {
+    struct spent {
         typename Scheme::section& in;
-        node& what;
-        ~retiring() { in.retire(&what, memory(), sizeof(node)); }
+        node& of;
+        ~spent() {
+            std::destroy_at(&of.value);
+            in.retire(&of, memory(), sizeof(node));
+        }
     };
 
     domain_type& domain_;
