@@ -165,7 +165,8 @@ void steals_and_pushes() {
 }
 
 FAULTY(chase_lev_looks_too_late, assertion, "chase_lev_looks_first",
-       "steal() reads the slot after it has moved the top", "ssbl/concurrent-deque #2") {
+       "steal() reads the slot after it has moved the top",
+       "[ssbl/concurrent-deque #2](https://github.com/ssbl/concurrent-deque/issues/2)") {
     steals_and_pushes<false>();
 }
 

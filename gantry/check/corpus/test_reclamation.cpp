@@ -74,7 +74,7 @@ void index_comes_back() {
 }
 
 FAULTY(free_list_wrong_fence, race, "free_list", "push() has a release fence where it needs an acquire fence",
-       "eclipse-iceoryx/iceoryx #2196") {
+       "[iceoryx #2196](https://github.com/eclipse-iceoryx/iceoryx/issues/2196)") {
     index_comes_back<memory_order_release>();
 }
 
@@ -312,7 +312,8 @@ void retires_late() {
 }
 
 FAULTY(epoch_read_before_the_fence, use_after_free, "epoch_read_after_the_fence",
-       "garbage gets the epoch that was read before the fence", "crossbeam-epoch #53") {
+       "garbage gets the epoch that was read before the fence",
+       "[crossbeam-epoch #53](https://github.com/crossbeam-rs/crossbeam-epoch/issues/53)") {
     retires_late<false>();
 }
 
@@ -378,7 +379,7 @@ void writes_when_unique() {
 }
 
 FAULTY(unique_relaxed, race, "unique_acquire", "the only owner writes without acquiring what the others released",
-       "rust-lang/rust #51780") {
+       "[rust #51780](https://github.com/rust-lang/rust/issues/51780)") {
     writes_when_unique<memory_order_relaxed>();
 }
 

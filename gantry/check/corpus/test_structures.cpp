@@ -72,7 +72,8 @@ void michael_scott() {
 }
 
 FAULTY(michael_scott_dequeue_acquires_only, race, "michael_scott",
-       "the dequeue's compare-exchange is acquire: who reads the head gets no node with it", "khizmax/libcds #186") {
+       "the dequeue's compare-exchange is acquire: who reads the head gets no node with it",
+       "[libcds #186](https://github.com/khizmax/libcds/issues/186)") {
     michael_scott<memory_order_acquire, false>();
 }
 
