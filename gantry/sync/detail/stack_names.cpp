@@ -126,11 +126,9 @@ std::string names_of(const call_stack& stack) {
     std::string text;
     for (std::size_t i = 0; i != stack.size; ++i) {
         const std::string name = names.name(stack.frames[i]);
-        if (i != 0 && (name == "__libc_start_call_main" || name == "execute_native_thread_routine"))
-            break;
         text += (i == 0 ? "" : " < ") + name;
-        if (name == "main")
-            break;
+        if (name == "main" || name.starts_with("std::thread::_State_impl<"))
+            break; // what is beyond is the C library's
     }
     return text;
 }
