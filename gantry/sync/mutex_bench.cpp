@@ -42,6 +42,7 @@ extern "C" {
 #include <ck_pr.h>
 #undef ck_pr_load_ptr
 #define ck_pr_load_ptr(from) (static_cast<std::remove_cvref_t<decltype(*(from))>>(ck_pr_md_load_ptr(from)))
+#define ck_pr_fas_ptr(at, to) (static_cast<std::remove_cvref_t<decltype(*(at))>>(ck_pr_fas_ptr(at, to)))
 #include <spinlock/fas.h>
 #include <spinlock/mcs.h>
 #include <spinlock/ticket.h>
