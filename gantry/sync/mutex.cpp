@@ -3,9 +3,9 @@
 #include <gantry/base/tuning.hpp>
 #include <gantry/sync/mutex.hpp>
 
-namespace gantry::sync {
+namespace gantry::sync::detail {
 
-bool mutex::lock_slow(steady_deadline deadline) noexcept {
+bool mutex_core::lock_until(steady_deadline deadline) noexcept {
     if (spinning_helps()) {
         for (std::uint32_t look = 0; look != tuning::mutex_spin_looks; ++look) {
             std::uint32_t seen = word_.load(std::memory_order_relaxed); // relaxed: revalidated
@@ -27,4 +27,4 @@ bool mutex::lock_slow(steady_deadline deadline) noexcept {
     return true;
 }
 
-} // namespace gantry::sync
+} // namespace gantry::sync::detail

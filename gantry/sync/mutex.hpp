@@ -17,35 +17,34 @@
 //   Linearization: the read-modify-write of the word that finds it unlocked; the exchange of unlock().
 // Cost: 4 bytes; one atomic read-modify-write to lock and one to unlock when nobody else wants it; one system call for
 //   each sleep, and for each unlock while somebody may sleep.
-// Failure: none at run time. Unlocking what is not locked is a programmer error, asserted in debug builds.
+// Failure: none at run time. Misuse (unlocking what is not held, recursion, contradicting orders of locks, destroying
+//   what is locked) is reported in debug builds: README.md.
 // Lifetime: may be destroyed as soon as no thread holds it or waits for it; the unlock() of the thread that was last
 //   only uses the address after it has let go, so the next holder may destroy the mutex at once.
 // Origin: the three-state lock of Drepper, "Futexes Are Tricky", 2004, plus a bounded spin.
 //
 // Ordering ledger
-//   hand_over : unlock, word exchange (release)  ->  lock and try_lock, compare-exchange (acquire), and lock_slow,
+//   hand_over : unlock, word exchange (release)  ->  try_lock, compare-exchange (acquire), and lock_until,
 //               compare-exchange and exchange (acquire)   carries: everything done under the lock
 // Relaxed used as: revalidated (a look before or a failure of the compare-exchange), stale-ok (is_locked)
 
-#include <gantry/base/assert.hpp>
 #include <gantry/base/wait.hpp>
+#include <gantry/sync/detail/lockable.hpp>
 
 #include <atomic>
-#include <chrono>
 #include <cstdint>
 
 namespace gantry::sync {
 
-class mutex {
+namespace detail {
+
+class mutex_core {
 public:
-    constexpr mutex() noexcept = default;
-    mutex(const mutex&) = delete;
-    mutex& operator=(const mutex&) = delete;
-    ~mutex() { GANTRY_DEBUG_ASSERT(!is_locked()); }
+    static constexpr const char* kind = "mutex";
 
     void lock() noexcept {
         if (!try_lock())
-            static_cast<void>(lock_slow(no_deadline));
+            static_cast<void>(lock_until(no_deadline));
     }
 
     [[nodiscard]] bool try_lock() noexcept {
@@ -54,23 +53,15 @@ public:
                                              std::memory_order_relaxed); // order: hand_over.r; relaxed: revalidated
     }
 
-    template<class Rep, class Period>
-    [[nodiscard]] bool try_lock_for(std::chrono::duration<Rep, Period> duration) noexcept {
-        return try_lock() || lock_slow(deadline_after(duration));
-    }
-
-    template<class Clock, class Duration>
-    [[nodiscard]] bool try_lock_until(std::chrono::time_point<Clock, Duration> time) noexcept {
-        return try_lock() || until_deadline(
-                                 time, [this](steady_deadline deadline) { return lock_slow(deadline); },
-                                 [](bool got) { return !got; });
-    }
+    [[nodiscard]] bool lock_until(steady_deadline deadline) noexcept;
 
     void unlock() noexcept {
-        const std::uint32_t was = word_.exchange(unlocked, std::memory_order_release); // order: hand_over.w
-        GANTRY_DEBUG_ASSERT(was != unlocked);
-        if (was == contended)
+        if (word_.exchange(unlocked, std::memory_order_release) == contended) // order: hand_over.w
             wake_one(word_);
+    }
+
+    [[nodiscard]] bool is_locked() const noexcept {
+        return word_.load(std::memory_order_relaxed) != unlocked; // relaxed: stale-ok
     }
 
 private:
@@ -78,12 +69,11 @@ private:
     static constexpr std::uint32_t locked = 1;
     static constexpr std::uint32_t contended = 2; // locked, and somebody may sleep
 
-    [[nodiscard]] bool is_locked() const noexcept {
-        return word_.load(std::memory_order_relaxed) != unlocked; // relaxed: stale-ok
-    }
-    [[nodiscard]] bool lock_slow(steady_deadline deadline) noexcept;
-
     std::atomic<std::uint32_t> word_{unlocked};
 };
+
+} // namespace detail
+
+using mutex = detail::lockable<detail::mutex_core, GANTRY_LOCK_CHECKS>;
 
 } // namespace gantry::sync

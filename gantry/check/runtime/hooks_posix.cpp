@@ -193,13 +193,13 @@ int cnd_timedwait(cnd_t* c, mtx_t* m, const timespec* until) {
 
 int cnd_signal(cnd_t* c) {
     GANTRY_HOST(cnd_signal, c);
-    rt::wake(self, c, 1, site);
+    rt::signal(self, c, 1, site);
     return thrd_success;
 }
 
 int cnd_broadcast(cnd_t* c) {
     GANTRY_HOST(cnd_broadcast, c);
-    rt::wake(self, c, 16, site);
+    rt::signal(self, c, 16, site);
     return thrd_success;
 }
 

@@ -193,13 +193,13 @@ int pthread_cond_wait(pthread_cond_t* c, pthread_mutex_t* m) {
 
 int pthread_cond_signal(pthread_cond_t* c) noexcept {
     GANTRY_HOST(pthread_cond_signal, c);
-    rt::wake(self, c, 1, site);
+    rt::signal(self, c, 1, site);
     return 0;
 }
 
 int pthread_cond_broadcast(pthread_cond_t* c) noexcept {
     GANTRY_HOST(pthread_cond_broadcast, c);
-    rt::wake(self, c, 16, site);
+    rt::signal(self, c, 16, site);
     return 0;
 }
 

@@ -288,6 +288,11 @@ int wake(modelled_thread& t, const void* queue, unsigned count, const void* site
     return gone;
 }
 
+int signal(modelled_thread& t, const void* condition, unsigned count, const void* site) {
+    active->plain(t, number(condition), 1, false, site); // it must be there
+    return wake(t, condition, count, site);
+}
+
 void destroy_condition(modelled_thread& t, const void* condition, const void* site) {
     const accessed found =
         active->access(t, make(operation_kind::load, order::relaxed, 0), number(condition), queue_tag, site);

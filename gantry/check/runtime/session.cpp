@@ -405,9 +405,12 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         now.writes = result.wrote && tag == 0;
         const auto clock = std::span<const std::uint32_t>(t.clock.data(), t.clock_size);
         look_out(now);
-        // A lock is touched too: making it anew must come after its last use.
-        if (const auto before = shadow_.access(address, tag == 0 ? op.size : 1, now, clock)) {
-            race(t, address, *before, now);
+        // A lock is touched too: making it anew must come after its last use. Waking those that wait at an address does
+        // not touch what is there: by then it may be something else.
+        if (op.kind != operation_kind::dequeue) {
+            if (const auto before = shadow_.access(address, tag == 0 ? op.size : 1, now, clock)) {
+                race(t, address, *before, now);
+            }
         }
         if (tag == 0) {
             check_initialised(t, op, address, result.seen, site);

@@ -39,8 +39,9 @@ void destroy_lock(modelled_thread& t, const void* lock, const char* kind, const 
 
 int wait_on_condition(modelled_thread& t, const void* condition, pthread_mutex_t* m, const timespec* until,
                       const void* site);
-// The answer is how many were let go.
+// Lets go of those that wait at an address, whatever is there now. The answer is how many.
 int wake(modelled_thread& t, const void* queue, unsigned count, const void* site);
+int signal(modelled_thread& t, const void* condition, unsigned count, const void* site);
 void destroy_condition(modelled_thread& t, const void* condition, const void* site);
 
 void make_semaphore(modelled_thread& t, sem_t* s, unsigned count, const void* site);
