@@ -278,9 +278,9 @@ int wait_on_condition(modelled_thread& t, const void* condition, pthread_mutex_t
     return timed_out ? ETIMEDOUT : 0;
 }
 
-int wake(modelled_thread& t, const void* queue, unsigned count, const void* site) {
+int wake(modelled_thread& t, const void* queue, unsigned count, const void* site, bool touches) {
     const accessed result = active->access(t, make(operation_kind::dequeue, order::kernel, std::min(count, 16U)),
-                                           number(queue), queue_tag, site);
+                                           number(queue), queue_tag, site, touches);
     int gone = 0;
     while (gone < 16 && static_cast<unsigned>(gone) < count && byte_of(result.seen, static_cast<unsigned>(gone)) != 0) {
         ++gone;
@@ -442,7 +442,7 @@ long futex(modelled_thread& t, const void* word, int what, std::uint32_t v, cons
     case FUTEX_WAKE:
     case FUTEX_WAKE_BITSET:
         active->fence(t, order::kernel, nullptr);
-        return wake(t, word, v, site);
+        return wake(t, word, v, site, false);
     default:
         active->fail(fault::unsupported, "a futex operation that is not modelled", site);
     }

@@ -362,7 +362,7 @@ value session::look(modelled_thread& t, std::uint64_t address, std::size_t size,
 }
 
 accessed session::access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
-                         const void* site) {
+                         const void* site, bool touches) {
     startup_touched_ = startup_touched_ || startup_heap::owns(address);
     end_spin(t, op.kind == operation_kind::enqueue);
     if (tag == 0) {
@@ -406,8 +406,10 @@ accessed session::access(modelled_thread& t, const operation& op, std::uint64_t 
         const auto clock = std::span<const std::uint32_t>(t.clock.data(), t.clock_size);
         look_out(now);
         // A lock is touched too: making it anew must come after its last use.
-        if (const auto before = shadow_.access(address, tag == 0 ? op.size : 1, now, clock)) {
-            race(t, address, *before, now);
+        if (touches) {
+            if (const auto before = shadow_.access(address, tag == 0 ? op.size : 1, now, clock)) {
+                race(t, address, *before, now);
+            }
         }
         if (tag == 0) {
             check_initialised(t, op, address, result.seen, site);

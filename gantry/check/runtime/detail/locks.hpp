@@ -39,8 +39,8 @@ void destroy_lock(modelled_thread& t, const void* lock, const char* kind, const 
 
 int wait_on_condition(modelled_thread& t, const void* condition, pthread_mutex_t* m, const timespec* until,
                       const void* site);
-// The answer is how many were let go.
-int wake(modelled_thread& t, const void* queue, unsigned count, const void* site);
+// The answer is how many were let go. A futex's wake does not touch the word: it may have been freed.
+int wake(modelled_thread& t, const void* queue, unsigned count, const void* site, bool touches = true);
 void destroy_condition(modelled_thread& t, const void* condition, const void* site);
 
 void make_semaphore(modelled_thread& t, sem_t* s, unsigned count, const void* site);

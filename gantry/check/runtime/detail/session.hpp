@@ -172,8 +172,9 @@ public:
     ending run(explorer& strategy, void (*body)(void*), void* context);
 
     // What hooks call, as the thread `t`, which is the one that runs.
-    accessed access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag,
-                    const void* site);
+    // `touches`: false when the address is all that is used, whatever has become of the memory there.
+    accessed access(modelled_thread& t, const operation& op, std::uint64_t address, std::uint64_t tag, const void* site,
+                    bool touches = true);
     // Before a load: stops a thread that has come round a loop without changing anything.
     void arrive(modelled_thread& t, const void* site);
     // What the load is to see when it repeats, in the standard library's spinning, the load that the thread did last.
