@@ -50,6 +50,12 @@ inline constexpr std::uint32_t mutex_spin_looks = detail::pick(std::uint32_t{100
 inline constexpr std::uint32_t fair_mutex_spin_looks = detail::pick(std::uint32_t{100}, 1);
 inline constexpr std::uint32_t ticket_mutex_turns = detail::pick(std::uint32_t{16}, 2);
 
+// sync::shared_mutex: reads without a writer between them after which the lock is biased; lines for threads that read
+// biased locks; locks that one thread may read that way at once.
+inline constexpr std::uint32_t shared_mutex_bias_reads = detail::pick(std::uint32_t{256}, 2);
+inline constexpr std::size_t shared_mutex_lines = detail::pick(std::size_t{256}, 2);
+inline constexpr std::size_t shared_mutex_slots = detail::pick(std::size_t{8}, 1);
+
 // Unbounded channel: a block of elements is about this large, and never smaller than so many elements.
 inline constexpr std::size_t channel_block_bytes = detail::pick(std::size_t{4096}, 0);
 inline constexpr std::size_t channel_block_slots_min = detail::pick(std::size_t{8}, 2);
