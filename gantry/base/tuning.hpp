@@ -56,6 +56,9 @@ inline constexpr std::size_t reclaim_look_bytes = detail::pick(std::size_t{64} <
 // Containers: what a thread keeps of nodes' memory for its next nodes, for each size of node.
 inline constexpr std::size_t node_memory_bytes = detail::pick(std::size_t{16} << 10U, 0);
 
+// container::deque: slots of the first array, a power of two; it never gets smaller.
+inline constexpr std::size_t deque_slots_min = detail::pick(std::size_t{64}, 2);
+
 extern const char linked_with; // Defined by the library in the namespace of its own set.
 [[gnu::used]] inline constexpr const char* link_check = &linked_with;
 
