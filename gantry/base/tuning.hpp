@@ -70,6 +70,12 @@ inline constexpr std::size_t node_memory_bytes = detail::pick(std::size_t{16} <<
 // container::deque: slots of the first array, a power of two; it never gets smaller.
 inline constexpr std::size_t deque_slots_min = detail::pick(std::size_t{64}, 2);
 
+// container::queue: a segment is about this large, and never smaller than so many slots; a pop looks so often whether
+// its slot is being filled before it spoils the slot.
+inline constexpr std::size_t queue_segment_bytes = detail::pick(std::size_t{4096}, 0);
+inline constexpr std::size_t queue_segment_slots_min = detail::pick(std::size_t{8}, 2);
+inline constexpr std::uint32_t queue_pop_looks = detail::pick(std::uint32_t{20}, 1);
+
 extern const char linked_with; // Defined by the library in the namespace of its own set.
 [[gnu::used]] inline constexpr const char* link_check = &linked_with;
 

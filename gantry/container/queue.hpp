@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// queue: an unbounded FIFO queue for any number of threads, in segments of many slots; the way to free a segment is a
+// parameter.
+//
+// Use it when several threads push and pop and nobody can say how much there will be.
+// Do not use it when there is a limit -> bounded_queue, which never allocates; when elements are few and far between ->
+// ms_queue, which keeps no segment; when threads are to sleep until there is something -> a channel.
+//
+//     gantry::container::queue<std::string> lines; // or queue<std::string, gantry::reclaim::hazard>
+//     lines.push("first");
+//     const std::optional<std::string> line = lines.try_pop();
+//
+// A push takes the next slot of the last segment by adding one to the segment's index, makes the element there and
+// marks the slot filled; a pop takes the next slot of the first segment likewise. A pop whose slot stays unfilled
+// spoils it and takes the next; the push that comes to a spoiled slot does the same.
+//
+// Threads: every member from any thread.
+// Progress: lock-free; a push allocates when a segment is full. try_pop() does not allocate, but for the scheme's
+// notes. Ordering: what happened before a push is seen after the pop of its element. Linearizable, "empty" included.
+//   Linearization: of a pop that is told "empty", the load of pop_index; otherwise depends on what comes later:
+//   elements leave in the order of their slots.
+// Cost: a segment has about tuning::queue_segment_bytes; an empty queue has one. A push is two read-modify-writes, a
+// pop
+//   one and, if it comes before the push of its slot, two.
+// Failure: push() throws std::bad_alloc, or what T's constructor throws: then nothing was pushed. If the slot was
+//   spoiled the element moves to another: when T's move throws there, it is lost. When moving an element out throws,
+//   that element is lost: destroyed.
+// Lifetime: segments go to the domain when their last slot has been taken, so memory is given back as the queue is
+//   drained. The queue destroys what is left; by then no thread may use it. The domain outlives it.
+// Origin: Ramalhete and Correia's FAAArrayQueue, from Morrison and Afek, "Fast concurrent queues for x86 processors"
+//   (PPoPP 2013), without the ring. Ours has elements in place, pops that take a filled slot without a
+//   read-modify-write on it, and moves the tail before it frees a segment.
+//
+// Ordering ledger
+//   segment : append, next compare-exchange (release)  ->  next loads (acquire)   carries: the segment as it was made
+//   tail    : move_tail, tail_ compare-exchange (release)  ->  claim, protect of tail_ (acquire)   carries: the same
+//             other side: gantry/reclaim/scheme.hpp
+//   head    : try_pop, head_ compare-exchange (release)  ->  try_pop, protect of head_ (acquire)   carries: the same
+//             other side: gantry/reclaim/scheme.hpp
+//   fill    : slot::fill, state exchange (release)  ->  slot::wait_filled, state load and exchange (acquire)
+//             carries: the element
+//   taken   : try_pop, pop_index fetch_add (release)  ->  is_empty, pop_index load, and try_pop, fetch_add (acquire)
+//             carries: the pushes that the other pop had seen, so that a queue is not called empty for having seen a
+//             pop without them
+// Relaxed used as: revalidated (push_index: the slot's state decides; a look at next before it is followed), stale-ok
+// (a look before an exchange, size),
+//   pre-publish (destructor)
+
+#include <gantry/base/backoff.hpp>
+#include <gantry/base/cache_line.hpp>
+#include <gantry/base/tuning.hpp>
+#include <gantry/reclaim/epoch.hpp>
+#include <gantry/reclaim/scheme.hpp>
+
+#include <algorithm>
+#include <array>
+#include <atomic>
+#include <concepts>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+
+namespace gantry::container {
+
+template<class T, reclaim::scheme Scheme = reclaim::epoch>
+class queue {
+public:
+    using value_type = T;
+    using domain_type = typename Scheme::domain;
+
+    explicit queue(domain_type& in = Scheme::default_domain())
+        : domain_(in), tail_(new segment(0)), head_(tail_.load(std::memory_order_relaxed)) {} // relaxed: pre-publish
+    queue(const queue&) = delete;
+    queue& operator=(const queue&) = delete;
+    ~queue() {
+        segment* s = head_.load(std::memory_order_relaxed); // relaxed: pre-publish
+        while (s != nullptr) {
+            s->destroy_left();
+            delete std::exchange(s, s->next.load(std::memory_order_relaxed)); // relaxed: pre-publish
+        }
+    }
+
+    void push(T&& value)
+    requires std::move_constructible<T>
+    {
+        emplace(std::move(value));
+    }
+    void push(const T& value)
+    requires std::copy_constructible<T>
+    {
+        emplace(value);
+    }
+
+    // Makes the element in its slot.
+    template<class... Args>
+    requires std::constructible_from<T, Args...> && std::move_constructible<T>
+    void emplace(Args&&... args) {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        leftover left = put(guard, std::forward<Args>(args)...);
+        while (left.at != nullptr) [[unlikely]] {
+            T moved = left.take();
+            left = put(guard, std::move(moved));
+        }
+    }
+
+    // The oldest element; nothing: empty.
+    [[nodiscard]] std::optional<T> try_pop() {
+        std::optional<T> popped;
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        for (;;) {
+            segment* const s = guard.protect(head_); // order: head.r
+            if (s->is_empty())
+                return popped;
+            const std::size_t index = s->pop_index.fetch_add(1, std::memory_order_acq_rel); // order: taken.rw
+            if (index < slots_each) [[likely]] {
+                slot& at = s->slots[index];
+                if (at.wait_filled()) [[likely]] {
+                    const dropping gone{at};
+                    popped.emplace(std::move(*at.element()));
+                    return popped;
+                }
+                continue;
+            }
+            segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
+            if (next == nullptr)
+                return popped;
+            // The tail goes first: who finds a segment through it must find one that has not been retired.
+            move_tail(s, next);
+            segment* seen = s;
+            // order: head.w; relaxed: stale-ok
+            if (head_.compare_exchange_strong(seen, next, std::memory_order_release, std::memory_order_relaxed))
+                section.retire(s);
+        }
+    }
+
+    // How many slots were taken by pushes and not by pops, of several moments: exact when nobody pushes or pops, but
+    // for the slots of pushes that threw.
+    [[nodiscard]] std::size_t size() const {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard first(section);
+        typename Scheme::guard last(section);
+        const segment* const h = first.protect(head_); // order: head.r
+        const segment* const t = last.protect(tail_);  // order: tail.r
+        const std::size_t popped =
+            h->number + std::min(h->pop_index.load(std::memory_order_relaxed), slots_each); // relaxed: stale-ok
+        const std::size_t pushed =
+            t->number + std::min(t->push_index.load(std::memory_order_relaxed), slots_each); // relaxed: stale-ok
+        return pushed > popped ? pushed - popped : 0;
+    }
+
+private:
+    enum class filling : std::uint8_t { unfilled, filled, spoiled };
+
+    struct slot {
+        std::atomic<filling> state{filling::unfilled};
+        alignas(T) std::byte storage[sizeof(T)];
+
+        [[nodiscard]] T* element() noexcept { return reinterpret_cast<T*>(storage); }
+
+        // Makes the element. False: the slot is spoiled, and the element is still the caller's, where it is.
+        template<class... Args>
+        [[nodiscard]] bool fill(Args&&... args) {
+            spoiling unless_made{this};
+            std::construct_at(element(), std::forward<Args>(args)...);
+            unless_made.at = nullptr;
+            return state.exchange(filling::filled, std::memory_order_release) == filling::unfilled; // order: fill.w
+        }
+
+        // For the one pop that has this slot. False: it is spoiled.
+        [[nodiscard]] bool wait_filled() noexcept {
+            for (std::uint32_t looks = 0; looks != tuning::queue_pop_looks; ++looks) {
+                const filling now = state.load(std::memory_order_acquire); // order: fill.r
+                if (now != filling::unfilled)
+                    return now == filling::filled;
+                spin_pause();
+            }
+            return state.exchange(filling::spoiled, std::memory_order_acquire) == filling::filled; // order: fill.r
+        }
+    };
+
+    // A slot whose constructor threw is of no use.
+    struct spoiling {
+        slot* at;
+        ~spoiling() {
+            if (at != nullptr)
+                at->state.store(filling::spoiled, std::memory_order_relaxed); // relaxed: stale-ok
+        }
+    };
+    struct dropping {
+        slot& at;
+        ~dropping() { std::destroy_at(at.element()); }
+    };
+
+    static constexpr std::size_t slots_each =
+        std::max(tuning::queue_segment_bytes / sizeof(slot), tuning::queue_segment_slots_min);
+
+    struct segment : Scheme::template object<segment> {
+        explicit segment(std::size_t before) noexcept : number(before) {}
+
+        // Whether every slot that a push has taken was taken by a pop, too, and there is no segment behind.
+        [[nodiscard]] bool is_empty() noexcept {
+            const std::size_t popped = pop_index.load(std::memory_order_acquire); // order: taken.r
+            // Mostly the next slot is filled: then the index of the pushes, which they fight for, is left alone.
+            if (popped < slots_each) {
+                return slots[popped].state.load(std::memory_order_relaxed) != filling::filled && // relaxed: stale-ok
+                       popped >= push_index.load(std::memory_order_relaxed);                     // relaxed: stale-ok
+            }
+            return next.load(std::memory_order_relaxed) == nullptr; // relaxed: revalidated
+        }
+
+        void destroy_left() noexcept {
+            for (std::size_t i = pop_index.load(std::memory_order_relaxed); i < slots_each;
+                 ++i) {                                                                // relaxed: pre-publish
+                if (slots[i].state.load(std::memory_order_relaxed) == filling::filled) // relaxed: pre-publish
+                    std::destroy_at(slots[i].element());
+            }
+        }
+
+        const std::size_t number; // of its first slot, over all segments
+        alignas(cache_line_bytes) std::atomic<std::size_t> push_index{0};
+        alignas(cache_line_bytes) std::atomic<std::size_t> pop_index{0};
+        alignas(cache_line_bytes) std::atomic<segment*> next{nullptr};
+        std::array<slot, slots_each> slots;
+    };
+
+    // An element that was made and has found no place: its slot was spoiled, or its segment came too late.
+    struct leftover {
+        slot* at = nullptr;
+        std::unique_ptr<segment> late{};
+
+        [[nodiscard]] T take() {
+            const dropping gone{*at};
+            return T(std::move(*at->element()));
+        }
+    };
+
+    template<class... Args>
+    [[nodiscard]] leftover put(typename Scheme::guard& guard, Args&&... args) {
+        for (;;) {
+            segment* const s = guard.protect(tail_);                                         // order: tail.r
+            const std::size_t index = s->push_index.fetch_add(1, std::memory_order_relaxed); // relaxed: revalidated
+            if (index < slots_each) [[likely]] {
+                slot& at = s->slots[index];
+                if (at.state.load(std::memory_order_relaxed) != filling::unfilled) // relaxed: revalidated
+                    continue;
+                return {.at = at.fill(std::forward<Args>(args)...) ? nullptr : &at};
+            }
+            segment* next = s->next.load(std::memory_order_acquire); // order: segment.r
+            if (next == nullptr) {
+                // With the element in it: pops may spoil every slot of a segment, but each segment has been of use.
+                auto fresh = std::make_unique<segment>(s->number + slots_each);
+                std::construct_at(fresh->slots[0].element(), std::forward<Args>(args)...);
+                fresh->slots[0].state.store(filling::filled, std::memory_order_relaxed); // relaxed: pre-publish
+                fresh->push_index.store(1, std::memory_order_relaxed);                   // relaxed: pre-publish
+                // order: segment.rw
+                if (s->next.compare_exchange_strong(next, fresh.get(), std::memory_order_release,
+                                                    std::memory_order_acquire)) {
+                    move_tail(s, fresh.release());
+                    return {};
+                }
+                move_tail(s, next);
+                return {.at = &fresh->slots[0], .late = std::move(fresh)};
+            }
+            move_tail(s, next);
+        }
+    }
+
+    void move_tail(segment* from, segment* to) noexcept {
+        // order: tail.w; relaxed: stale-ok
+        static_cast<void>(
+            tail_.compare_exchange_strong(from, to, std::memory_order_release, std::memory_order_relaxed));
+    }
+
+    // constant after construction
+    domain_type& domain_;
+    // shared atomics
+    alignas(cache_line_bytes) std::atomic<segment*> tail_;
+    alignas(cache_line_bytes) std::atomic<segment*> head_;
+};
+
+} // namespace gantry::container
