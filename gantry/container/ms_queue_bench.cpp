@@ -5,6 +5,7 @@
 #include <gantry/container/test_cycles.hpp>
 #include <gantry/reclaim/counted.hpp>
 #include <gantry/reclaim/hazard.hpp>
+#include <gantry/reclaim/test_peers.hpp>
 
 #include <boost/lockfree/queue.hpp>
 #include <cds/container/msqueue.h>
@@ -18,6 +19,7 @@
 namespace {
 
 using namespace gantry::container;
+namespace peers = gantry::reclaim::test;
 using test::cycles;
 using test::element;
 
@@ -99,14 +101,14 @@ void threads(benchmark::internal::Benchmark* b) {
 BENCHMARK(cycles<ms_queue<element, gantry::reclaim::epoch>>)->Name("queue_cycle/gantry_ms_epoch")->Apply(threads);
 BENCHMARK(cycles<ms_queue<element, gantry::reclaim::hazard>>)->Name("queue_cycle/gantry_ms_hazard")->Apply(threads);
 BENCHMARK(cycles<ms_queue<element, gantry::reclaim::counted>>)->Name("queue_cycle/gantry_ms_counted")->Apply(threads);
-BENCHMARK(cycles<xenium_queue<test::xenium_epoch>>)->Name("queue_cycle/xenium_ms_epoch")->Apply(threads);
-BENCHMARK(cycles<xenium_queue<test::xenium_new_epoch>>)->Name("queue_cycle/xenium_ms_new_epoch")->Apply(threads);
-BENCHMARK(cycles<xenium_queue<test::xenium_hazard>>)->Name("queue_cycle/xenium_ms_hazard")->Apply(threads);
-BENCHMARK(cycles<xenium_queue<test::xenium_counted>>)->Name("queue_cycle/xenium_ms_counted")->Apply(threads);
-BENCHMARK(cycles<libcds_queue<cds::gc::HP>, test::libcds_attachment>)
+BENCHMARK(cycles<xenium_queue<peers::xenium_epoch>>)->Name("queue_cycle/xenium_ms_epoch")->Apply(threads);
+BENCHMARK(cycles<xenium_queue<peers::xenium_new_epoch>>)->Name("queue_cycle/xenium_ms_new_epoch")->Apply(threads);
+BENCHMARK(cycles<xenium_queue<peers::xenium_hazard>>)->Name("queue_cycle/xenium_ms_hazard")->Apply(threads);
+BENCHMARK(cycles<xenium_queue<peers::xenium_counted>>)->Name("queue_cycle/xenium_ms_counted")->Apply(threads);
+BENCHMARK(cycles<libcds_queue<cds::gc::HP>, peers::libcds_attachment>)
     ->Name("queue_cycle/libcds_ms_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<libcds_queue<cds::gc::DHP>, test::libcds_attachment>)
+BENCHMARK(cycles<libcds_queue<cds::gc::DHP>, peers::libcds_attachment>)
     ->Name("queue_cycle/libcds_ms_dynamic_hazard")
     ->Apply(threads);
 BENCHMARK(cycles<tbb_queue>)->Name("queue_cycle/tbb")->Apply(threads);

@@ -1,13 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// The schemes of other libraries, for the benchmarks: what their threads need, and a stack on them where they have
-// none.
-#include <cds/gc/dhp.h>
-#include <cds/gc/hp.h>
-#include <cds/init.h>
-#include <xenium/reclamation/generic_epoch_based.hpp>
-#include <xenium/reclamation/hazard_pointer.hpp>
-#include <xenium/reclamation/lock_free_ref_count.hpp>
+// A stack on xenium's schemes, which has none of its own.
+#include <gantry/reclaim/test_peers.hpp>
 
 #include <atomic>
 #include <optional>
@@ -15,13 +9,6 @@
 
 namespace gantry::container::test {
 
-using xenium_hazard = xenium::reclamation::hazard_pointer<>::with<
-    xenium::policy::allocation_strategy<xenium::reclamation::hp_allocation::static_strategy<3>>>;
-using xenium_epoch = xenium::reclamation::epoch_based<>;
-using xenium_new_epoch = xenium::reclamation::new_epoch_based<>;
-using xenium_counted = xenium::reclamation::lock_free_ref_count<>;
-
-// xenium has no stack.
 template<class T, class Reclaimer>
 class xenium_stack {
 public:
@@ -70,22 +57,6 @@ private:
     };
 
     pointer head_;
-};
-
-// libcds wants to be started, and to know each thread that uses it.
-struct libcds_running {
-    libcds_running() { cds::Initialize(); }
-    ~libcds_running() { cds::Terminate(); }
-    cds::gc::HP hazard{8};
-    cds::gc::DHP dynamic_hazard{};
-};
-
-struct libcds_attachment {
-    libcds_attachment() {
-        static libcds_running running;
-        cds::threading::Manager::attachThread();
-    }
-    ~libcds_attachment() { cds::threading::Manager::detachThread(); }
 };
 
 } // namespace gantry::container::test

@@ -3,6 +3,8 @@
 // The workload of stack_cycle and queue_cycle: each thread pushes an element of 24 bytes and pops one, on one structure
 // that they share. One item is one such pair. heap_peak: what the process's heap grew by at most, looked at now and
 // then by the first thread: elements, nodes, garbage, records.
+#include <gantry/reclaim/test_peers.hpp>
+
 #include <benchmark/benchmark.h>
 
 #include <malloc.h>
@@ -22,10 +24,7 @@ struct element {
     std::uint64_t sum; // of the two
 };
 
-// What a thread does around its part, for peers that want to know their threads.
-struct no_attachment {};
-
-template<class Structure, class Attachment = no_attachment>
+template<class Structure, class Attachment = reclaim::test::no_attachment>
 void cycles(benchmark::State& state) {
     [[maybe_unused]] const Attachment attachment{};
     static std::unique_ptr<Structure> shared;

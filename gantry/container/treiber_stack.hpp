@@ -7,7 +7,7 @@
 // Do not use it when order of arrival matters -> queue.hpp; when every thread hammers it all the time -> one per
 // thread.
 //
-//     gantry::container::treiber_stack<job> stack;    // reclaims by epochs
+//     gantry::container::treiber_stack<job> stack; // reclaims by epochs
 //     gantry::container::treiber_stack<job, gantry::reclaim::hazard> bounded_garbage;
 //     stack.push(job{1});
 //     std::optional<job> next = stack.try_pop();

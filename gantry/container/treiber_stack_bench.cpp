@@ -5,6 +5,7 @@
 #include <gantry/container/treiber_stack.hpp>
 #include <gantry/reclaim/counted.hpp>
 #include <gantry/reclaim/hazard.hpp>
+#include <gantry/reclaim/test_peers.hpp>
 
 #include <boost/lockfree/stack.hpp>
 #include <cds/container/treiber_stack.h>
@@ -16,6 +17,7 @@
 namespace {
 
 using namespace gantry::container;
+namespace peers = gantry::reclaim::test;
 using test::cycles;
 using test::element;
 
@@ -140,18 +142,18 @@ BENCHMARK(cycles<on_own_domain<gantry::reclaim::epoch>>)->Name("stack_cycle/gant
 BENCHMARK(cycles<treiber_stack<element, gantry::reclaim::hazard>>)->Name("stack_cycle/gantry_hazard")->Apply(threads);
 BENCHMARK(cycles<treiber_stack<element, gantry::reclaim::counted>>)->Name("stack_cycle/gantry_counted")->Apply(threads);
 BENCHMARK(cycles<atomic_shared_stack>)->Name("stack_cycle/gantry_atomic_shared")->Apply(threads);
-BENCHMARK(cycles<test::xenium_stack<element, test::xenium_epoch>>)->Name("stack_cycle/xenium_epoch")->Apply(threads);
-BENCHMARK(cycles<test::xenium_stack<element, test::xenium_new_epoch>>)
+BENCHMARK(cycles<test::xenium_stack<element, peers::xenium_epoch>>)->Name("stack_cycle/xenium_epoch")->Apply(threads);
+BENCHMARK(cycles<test::xenium_stack<element, peers::xenium_new_epoch>>)
     ->Name("stack_cycle/xenium_new_epoch")
     ->Apply(threads);
-BENCHMARK(cycles<test::xenium_stack<element, test::xenium_hazard>>)->Name("stack_cycle/xenium_hazard")->Apply(threads);
-BENCHMARK(cycles<test::xenium_stack<element, test::xenium_counted>>)
+BENCHMARK(cycles<test::xenium_stack<element, peers::xenium_hazard>>)->Name("stack_cycle/xenium_hazard")->Apply(threads);
+BENCHMARK(cycles<test::xenium_stack<element, peers::xenium_counted>>)
     ->Name("stack_cycle/xenium_counted")
     ->Apply(threads);
-BENCHMARK(cycles<libcds_stack<cds::gc::HP>, test::libcds_attachment>)
+BENCHMARK(cycles<libcds_stack<cds::gc::HP>, peers::libcds_attachment>)
     ->Name("stack_cycle/libcds_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<libcds_stack<cds::gc::DHP>, test::libcds_attachment>)
+BENCHMARK(cycles<libcds_stack<cds::gc::DHP>, peers::libcds_attachment>)
     ->Name("stack_cycle/libcds_dynamic_hazard")
     ->Apply(threads);
 BENCHMARK(cycles<std_shared_stack>)->Name("stack_cycle/std_counted")->Apply(threads);

@@ -10,8 +10,8 @@
 // -> whatever breaks them: counts never do.
 //
 //     gantry::reclaim::atomic_shared<config> current(gantry::reclaim::make_shared<config>(text));
-//     const gantry::reclaim::shared<config> mine = current.load();      // an owner more
-//     const gantry::reclaim::snapshot<config> seen = current.look();    // no owner: just not freed while it stands
+//     const gantry::reclaim::shared<config> mine = current.load();   // an owner more
+//     const gantry::reclaim::snapshot<config> seen = current.look(); // no owner: just not freed while it stands
 //     current.store(gantry::reclaim::make_shared<config>(new_text));
 //
 // Reading does not wait and look() does not touch the count: a reader announces the object as with hazard pointers, and

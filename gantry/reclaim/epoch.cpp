@@ -24,6 +24,7 @@ std::size_t epoch_domain::take_unprotected(detail::record& mine, detail::heap* s
     if (!own.open.empty()) {
         detail::batch sealed{.tag = tag, .items = {}};
         sealed.items.swap(own.open);
+        own.open.swap(mine.spare);
         own.batches.push_back(std::move(sealed));
     }
     std::uint64_t oldest = std::numeric_limits<std::uint64_t>::max();
@@ -39,6 +40,10 @@ std::size_t epoch_domain::take_unprotected(detail::record& mine, detail::heap* s
         for (; end != from.batches.end() && end->tag < oldest; ++end) {
             mine.unprotected.insert(mine.unprotected.end(), end->items.begin(), end->items.end());
             taken += end->items.size();
+            if (mine.spare.capacity() == 0) {
+                end->items.clear();
+                mine.spare.swap(end->items);
+            }
         }
         from.batches.erase(from.batches.begin(), end);
         return taken;

@@ -8,11 +8,11 @@
 // Do not use it when a reader may stay for long or be stopped inside: nothing that is retired after its pin is freed
 // -> hazard; when objects are owned for long by many -> counted.
 //
-//     gantry::reclaim::epoch_pin pin;          // of the default domain
+//     gantry::reclaim::epoch_pin pin; // of the default domain
 //     const node* const seen = head.load(std::memory_order_acquire);
-//     pin.retire(unlinked);                    // deleted when nobody can hold it
-//     pin.defer([file] { close(file); });      // any call, at that time
-//     pin.repin();                             // in a long loop: lets go of everything seen so far
+//     pin.retire(unlinked);               // deleted when nobody can hold it
+//     pin.defer([file] { close(file); }); // any call, at that time
+//     pin.repin();                        // in a long loop: lets go of everything seen so far
 //
 // Threads: any, without registration; a pin belongs to its thread. Progress: pins are wait-free, retire() and the end
 // of

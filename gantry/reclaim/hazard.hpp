@@ -8,12 +8,11 @@
 // Use it when garbage must stay bounded even if a reader stops for ever, or when few objects are held for long.
 // Do not use it when an operation walks over many objects -> epoch; when many own an object -> counted.
 //
-//     struct node : gantry::reclaim::hazard_pointer_obj_base<node> { int value; };
-//
 //     gantry::reclaim::hazard_pointer h = gantry::reclaim::make_hazard_pointer();
 //     const node* const seen = h.protect(head); // not freed until h lets go
 //     unlinked->retire();                       // deleted when no hazard pointer protects it
 //
+// (node derives from hazard_pointer_obj_base<node>.)
 // Containers use `hazard` as their scheme (scheme.hpp), which is the same through sections and guards, a little
 // cheaper.
 //

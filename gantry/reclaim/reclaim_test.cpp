@@ -42,22 +42,28 @@ class schemes : public testing::Test {};
 using all_schemes = testing::Types<epoch, hazard, counted>;
 TYPED_TEST_SUITE(schemes, all_schemes);
 
-TYPED_TEST(schemes, the_sample_of_scheme_hpp) {
-    using S = TypeParam;
+template<scheme S>
+void the_sample_of_scheme_hpp() {
     struct node : S::template object<node> {
         int value = 7;
     };
     typename S::domain domain;
     std::atomic<node*> head{new node};
     {
+        // Nobody pushes anew: what is protected is unlinked by whoever looks at it.
+        const auto unlink = [&head](node*) {
+            return head.exchange(nullptr, std::memory_order_acq_rel);
+        };
         typename S::section section(domain);
         typename S::guard guard(section);
         node* const top = guard.protect(head); // safe to read until the guard lets go
+        section.retire(unlink(top));           // deleted when nobody protects it
         EXPECT_EQ(top->value, 7);
-        head.store(nullptr, std::memory_order_release);
-        section.retire(top); // once unlinked: deleted when nobody protects it
     }
     EXPECT_TRUE(domain.collect());
+}
+TYPED_TEST(schemes, the_sample) {
+    the_sample_of_scheme_hpp<TypeParam>();
 }
 
 TYPED_TEST(schemes, frees_once_and_counts_bytes) {
@@ -328,24 +334,26 @@ TYPED_TEST(schemes, used_at_thread_exit) {
     EXPECT_EQ(destroyed.load(std::memory_order_relaxed), 2);
 }
 
+std::vector<int> closed;
+void close(int file) {
+    closed.push_back(file);
+}
+
 TEST(epoch, the_sample_of_epoch_hpp) {
     struct node {
         int value = 1;
     };
+    node last;
     std::atomic<node*> head{new node};
-    std::vector<int> closed;
-    const auto close = [&closed](int which) {
-        closed.push_back(which);
-    };
+    node* const unlinked = head.exchange(&last, std::memory_order_acq_rel);
     const int file = 3;
     {
         gantry::reclaim::epoch_pin pin; // of the default domain
         const node* const seen = head.load(std::memory_order_acquire);
-        EXPECT_EQ(seen->value, 1);
-        node* const unlinked = head.exchange(nullptr, std::memory_order_acq_rel);
-        pin.retire(unlinked);                      // deleted when nobody can hold it
-        pin.defer([close, file] { close(file); }); // any call, at that time
-        pin.repin();                               // in a long loop: lets go of everything seen so far
+        pin.retire(unlinked);               // deleted when nobody can hold it
+        pin.defer([file] { close(file); }); // any call, at that time
+        pin.repin();                        // in a long loop: lets go of everything seen so far
+        EXPECT_EQ(seen, &last);
     }
     EXPECT_TRUE(epoch_domain::default_domain().collect());
     EXPECT_EQ(closed, std::vector{3});
@@ -355,14 +363,14 @@ TEST(epoch, the_sample_of_epoch_hpp) {
 TEST(epoch, defer_waits_for_pins) {
     epoch_domain domain;
     int calls = 0;
-    std::latch pinned(1);
+    std::latch entered(1);
     std::latch finish(1);
     std::jthread reader([&] {
         const epoch_pin pin(domain);
-        pinned.count_down();
+        entered.count_down();
         finish.wait();
     });
-    pinned.wait();
+    entered.wait();
     {
         epoch_pin pin(domain);
         pin.defer([&calls] { ++calls; });
@@ -389,15 +397,14 @@ TEST(epoch, repin_lets_go) {
 
 TEST(hazard, the_sample_of_hazard_hpp) {
     struct node : gantry::reclaim::hazard_pointer_obj_base<node> {
-        int value;
+        int value = 4;
     };
     std::atomic<node*> head{new node};
-    head.load(std::memory_order_relaxed)->value = 4;
+    node* const unlinked = head.load(std::memory_order_relaxed);
     {
         gantry::reclaim::hazard_pointer h = gantry::reclaim::make_hazard_pointer();
         const node* const seen = h.protect(head); // not freed until h lets go
-        node* const unlinked = head.exchange(nullptr, std::memory_order_acq_rel);
-        unlinked->retire(); // deleted when no hazard pointer protects it
+        unlinked->retire();                       // deleted when no hazard pointer protects it
         EXPECT_FALSE(hazard_domain::default_domain().collect());
         EXPECT_EQ(seen->value, 4);
     }
@@ -529,9 +536,9 @@ TEST(counted, snapshot_shares_again) {
     hazard_domain domain;
     shared<int> again;
     {
-        atomic_shared<int> place(make_shared_in<int>(domain, 5), domain);
-        snapshot<int> seen = place.look();
-        place.store(nullptr);
+        atomic_shared<int> box(make_shared_in<int>(domain, 5), domain);
+        snapshot<int> seen = box.look();
+        box.store(nullptr);
         EXPECT_FALSE(domain.collect());
         again = seen.share();
         EXPECT_EQ(*seen, 5);
@@ -549,18 +556,18 @@ TEST(counted, snapshot_shares_again) {
 
 TEST(counted, exchange_and_compare_exchange) {
     hazard_domain domain;
-    atomic_shared<int> place(domain);
-    EXPECT_FALSE(place.load());
-    EXPECT_FALSE(place.look());
-    EXPECT_FALSE(place.exchange(make_shared_in<int>(domain, 1)));
+    atomic_shared<int> box(domain);
+    EXPECT_FALSE(box.load());
+    EXPECT_FALSE(box.look());
+    EXPECT_FALSE(box.exchange(make_shared_in<int>(domain, 1)));
     shared<int> expected;
     shared<int> wanted = make_shared_in<int>(domain, 2);
-    EXPECT_FALSE(place.compare_exchange(expected, wanted));
+    EXPECT_FALSE(box.compare_exchange(expected, wanted));
     EXPECT_EQ(*expected, 1);
     EXPECT_EQ(*wanted, 2);
-    EXPECT_TRUE(place.compare_exchange(expected, wanted));
+    EXPECT_TRUE(box.compare_exchange(expected, wanted));
     EXPECT_FALSE(wanted);
-    EXPECT_EQ(*place.exchange(nullptr), 2);
+    EXPECT_EQ(*box.exchange(nullptr), 2);
 }
 
 // A long chain of owners goes without recursion.

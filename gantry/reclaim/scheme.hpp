@@ -10,18 +10,16 @@
 //     typename S::section section(domain);
 //     typename S::guard guard(section);
 //     node* const top = guard.protect(head); // safe to read until the guard lets go
-//     section.retire(top);                   // once unlinked: deleted when nobody protects it
+//     section.retire(unlink(top));           // deleted when nobody protects it
 //
 // A scheme S has
-//   S::domain           the account (domain.hpp); S::default_domain() is one that lives for ever
-//   S::object<T>        what nodes derive from: nodes are struct node : S::template object<node>
-//   S::section          made for an operation, on the stack: this thread's place in the domain. retire(p) has the
-//                       object deleted later, retire(p, free, bytes) calls free(p). Sections may be nested
-//   S::guard            made of a section, protects one object at a time:
-//     protect(source)                  loads until what was loaded is protected, and returns it; acquire
-//     protect(source, to_pointer)      the same for an atomic that holds more than a pointer
-//     try_protect(expected, source)    one attempt; false: source has changed to the value now in expected
-//     reset()                          protects nothing
+//   S::domain - the account (domain.hpp); S::default_domain() is one that lives for ever;
+//   S::object<T> - what nodes derive from: nodes are struct node : S::template object<node>;
+//   S::section - made for an operation, on the stack: this thread's place in the domain. retire(p) has the object
+//   deleted later, retire(p, free, bytes) calls free(p). Sections may be nested;
+//   S::guard - made of a section, protects one object at a time: protect(source) loads until what was loaded is
+//   protected and returns it; protect(source, to_pointer) does so for an atomic that holds more than a pointer;
+//   try_protect(expected, source) is one attempt, false: source has changed to the value now in expected; reset().
 // What a guard protects is not freed while the guard stands, if it was in `source`, reachable, when it was protected
 // and is retired only after it was made unreachable.
 //

@@ -95,6 +95,7 @@ struct record {
     std::size_t look_at_bytes = 0;
     heap mine;
     garbage_list unprotected; // about to be freed; empty otherwise, and kept for its memory
+    garbage_list spare;       // empty, and kept for its memory
 
     // Shared.
     std::atomic<std::size_t> bytes{0}; // of the heap and of what is being freed
