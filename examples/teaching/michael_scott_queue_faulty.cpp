@@ -75,7 +75,7 @@ public:
             node* last = tail_.load(std::memory_order_acquire);
             node* next = last->next.load(std::memory_order_acquire);
             if (next == nullptr &&
-                last->next.compare_exchange_strong(next, n, std::memory_order_release, std::memory_order_relaxed)) {
+                last->next.compare_exchange_strong(next, n, std::memory_order_release, std::memory_order_acquire)) {
                 tail_.compare_exchange_strong(last, n, std::memory_order_release, std::memory_order_relaxed);
                 return;
             }

@@ -35,9 +35,10 @@ public:
             if (last != tail_.load(std::memory_order_relaxed)) {
                 continue;
             }
+            // Whoever learns of a node by failing helps to publish it: that must be an acquire.
             if (index(next) == none &&
                 nodes_[index(last)].next.compare_exchange_strong(next, changed(next, mine), std::memory_order_release,
-                                                                 std::memory_order_relaxed)) {
+                                                                 std::memory_order_acquire)) {
                 tail_.compare_exchange_strong(last, changed(last, mine), std::memory_order_release,
                                               std::memory_order_relaxed);
                 return true;
@@ -136,4 +137,33 @@ GANTRY_MODEL(counted_nodes_go_round) {
     mine += q.pop();
     other.join();
     GANTRY_CHECK_LE(mine + theirs, 3);
+    // No node is lost, and none is there twice.
+    mine += q.pop();
+    GANTRY_CHECK_EQ(mine + theirs, 3);
+    GANTRY_CHECK(q.push(4) && q.push(5) && !q.push(6));
+    GANTRY_CHECK_EQ(q.pop(), 4);
+    GANTRY_CHECK_EQ(q.pop(), 5);
+}
+
+GANTRY_MODEL(counted_nodes_are_pushed_and_popped) {
+    queue q;
+    int sum = 0;
+    std::thread other([&] { GANTRY_CHECK(q.push(1)); });
+    GANTRY_CHECK(q.push(2));
+    sum += q.pop();
+    other.join();
+    sum += q.pop();
+    GANTRY_CHECK_EQ(sum, 3);
+}
+
+GANTRY_MODEL(a_node_comes_back_under_a_push) {
+    queue q;
+    GANTRY_CHECK(q.push(1));
+    bool pushed = false;
+    std::thread other([&] { pushed = q.push(2); });
+    GANTRY_CHECK_EQ(q.pop(), 1);
+    const bool mine = q.push(4);
+    other.join();
+    GANTRY_CHECK(mine || pushed);
+    GANTRY_CHECK_EQ(q.pop() + q.pop(), (mine ? 4 : 0) + (pushed ? 2 : 0));
 }

@@ -29,10 +29,13 @@ constexpr lesson lessons[] = {
     {"wakes_for_the_letter", fault::none, 20},
     {"two_pop_with_counts_in_the_nodes", fault::use_after_free, 5},
     {"two_pop_with_split_counts", fault::none, 100},
+    {"pushes_and_pops_with_split_counts", fault::none, 100},
     {"nodes_go_back_to_the_heap", fault::use_after_free, 5},
     {"nodes_go_round", fault::assertion, 50},
     {"counted_nodes_are_popped_twice", fault::none, 100},
     {"counted_nodes_go_round", fault::none, 1000},
+    {"counted_nodes_are_pushed_and_popped", fault::none, 1000},
+    {"a_node_comes_back_under_a_push", fault::none, 1000},
 };
 
 bool as_it_should_be(const lesson& l, const model_result& r) {

@@ -82,3 +82,14 @@ GANTRY_MODEL(two_pop_with_split_counts) {
     other.join();
     GANTRY_CHECK(mine && theirs && *mine + *theirs == 3);
 }
+
+GANTRY_MODEL(pushes_and_pops_with_split_counts) {
+    stack s;
+    std::thread other([&] {
+        s.push(1);
+        static_cast<void>(s.pop());
+    });
+    const std::optional<int> mine = s.pop();
+    other.join();
+    GANTRY_CHECK(!mine || *mine == 1);
+}

@@ -124,7 +124,8 @@ void takes_and_steals() {
     GANTRY_CHECK(taken + left + stolen[0] + stolen[1] == 3);
 }
 
-FAULTY(chase_lev_without_fence, assertion, "chase_lev", "take() without the seq_cst fence between bottom and top") {
+FAULTY(chase_lev_without_fence, assertion, "chase_lev", "take() without the seq_cst fence between bottom and top",
+       "textbook: Le, Pop, Cohen, Zappa Nardelli, 2013") {
     takes_and_steals<false>();
 }
 

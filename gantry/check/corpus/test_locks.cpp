@@ -352,12 +352,14 @@ void sequence_lock() {
 }
 
 FAULTY(sequence_lock_without_write_fence, assertion, "sequence_lock",
-       "the data may be written before the sequence is odd") {
+       "the data may be written before the sequence is odd",
+       "[CPython #121368](https://github.com/python/cpython/pull/121388)") {
     sequence_lock<memory_order_relaxed, memory_order_acquire>();
 }
 
 FAULTY(sequence_lock_without_read_fence, assertion, "sequence_lock",
-       "the data may be read after the sequence was compared") {
+       "the data may be read after the sequence was compared",
+       "[CPython #121368](https://github.com/python/cpython/pull/121388)") {
     sequence_lock<memory_order_release, memory_order_relaxed>();
 }
 

@@ -166,12 +166,14 @@ void hazard_pointers() {
 }
 
 FAULTY(hazard_pointer_without_fence, use_after_free, "hazard_pointer",
-       "no seq_cst fence between setting the hazard pointer and looking again") {
+       "no seq_cst fence between setting the hazard pointer and looking again",
+       "[thread_system #600](https://github.com/kcenon/thread_system/issues/600)") {
     hazard_pointers<memory_order_release, false, true>();
 }
 
 FAULTY(hazard_pointer_without_recheck, use_after_free, "hazard_pointer",
-       "the source is not looked at again after the hazard pointer was set") {
+       "the source is not looked at again after the hazard pointer was set",
+       "textbook: Michael, Hazard Pointers, 2004") {
     hazard_pointers<memory_order_release, true, false>();
 }
 
@@ -281,7 +283,8 @@ FAULTY(epoch_pin_without_fence, use_after_free, "epochs", "pin() without the seq
     epochs<false, 2>();
 }
 
-FAULTY(epoch_advanced_once, use_after_free, "epochs", "garbage is freed when the epoch has advanced by one, not two") {
+FAULTY(epoch_advanced_once, use_after_free, "epochs", "garbage is freed when the epoch has advanced by one, not two",
+       "textbook: Fraser, Practical lock-freedom, 2004") {
     epochs<true, 1>();
 }
 
@@ -403,7 +406,8 @@ struct self_counted_node {
 };
 
 FAULTY(treiber_inner_counters, use_after_free, "treiber_split_counters",
-       "the count that keeps a node alive lies in the node: who raises it may come too late") {
+       "the count that keeps a node alive lies in the node: who raises it may come too late",
+       "textbook: Valois, 1995, and its correction by Michael and Scott") {
     std::atomic<self_counted_node*> head{nullptr};
     for (const int value : {1, 2}) {
         auto* const n = new self_counted_node(value);

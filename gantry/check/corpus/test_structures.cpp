@@ -73,7 +73,7 @@ void michael_scott() {
 
 FAULTY(michael_scott_dequeue_acquires_only, race, "michael_scott",
        "the dequeue's compare-exchange is acquire: who reads the head gets no node with it",
-       "[libcds #186](https://github.com/khizmax/libcds/issues/186)") {
+       "[libcds #186](https://github.com/khizmax/libcds/issues/186), by GenMC") {
     michael_scott<memory_order_acquire, false>();
 }
 

@@ -22,6 +22,9 @@ using namespace gantry::check;
 constexpr std::uint64_t steps_max = 600;
 constexpr double seconds_max = 20;
 
+// A search that needs more to find an exhibit has lost something.
+constexpr std::uint64_t executions_max = 300;
+
 // `minimise`: as a report needs it; the time that a search takes is told without it.
 model_result run(const corpus::program& p, bool minimise, const std::string& token = {}) {
     const model_options options{
@@ -80,28 +83,37 @@ int compare_with_page(const char* path) {
 }
 
 constexpr const char* above_the_table =
-    "# The bug museum\n"
-    "\n"
-    "Defects of lock-free and blocking code that were released, reported and (most of them) repaired in public, each "
-    "made\n"
-    "again as a small program of our own: what went wrong is the same, the code is not theirs. The model checker "
-    "([gantry/check](../gantry/check/README.md))\n"
-    "must find each by an exhaustive search and again by its replay token, and must find nothing in the repaired twin, "
-    "whose\n"
-    "search must come to its end.\n"
-    "\n"
-    "Made by `museum --markdown`; `museum` is run by ctest, and so is a comparison of this page with the exhibits. "
-    "`museum NAME`\n"
-    "prints the report on one. *Executions* is how many the search ran, the faulty one included; for a twin, all that "
-    "there are,\n"
-    "and those given up because a thread waited for a value that it had seen. *Time* is measured on a 2.1 GHz x86-64 "
-    "that was busy,\n"
-    "one worker, and includes the names for the report from debug information (some 0.05 s); it differs from machine "
-    "to "
-    "machine.\n"
-    "\n"
-    "| exhibit | seen in | what went wrong | found as | executions | time | twin | executions | time |\n"
-    "|---|---|---|---|---|---|---|---|---|";
+    R"(# The bug museum
+
+Defects of lock-free and blocking code that were released, reported and (most of them) repaired in public, and a few that
+textbooks warn of. Each is made again as a small program of our own: what went wrong is the same, the code is not theirs,
+and what was Rust, C, C# or Pony is C++ here. The model checker ([gantry/check](../gantry/check/README.md)) must find each by
+an exhaustive search, and again by its replay token, and must find nothing in the repaired twin, whose search must come to
+its end.
+
+Made by `museum --markdown`. `museum` is run by ctest, and so is a comparison of this page with the exhibits; `museum NAME`
+prints the report on one. *Executions* is how many the search ran, the faulty one included; for a twin, all that there are and
+those given up because a thread waited for a value that it had seen. *Time* is that of a 2.1 GHz x86-64 with two CPUs that was
+busy with builds; it includes reading names for the report from debug information, and differs from machine to machine.
+
+| exhibit | seen in | what went wrong | found as | executions | time | twin | executions | time |
+|---|---|---|---|---|---|---|---|---|)";
+
+constexpr const char* below_the_table =
+    R"(
+Most are found within ten executions, none takes more than 300. In their own programs they were rarer: tokio's showed itself
+every few seconds on 36 hardware threads, oneTBB's #2136 after hours or days on an Arm server, and those that are an order too
+weak cannot show on an x86 unless the compiler moves something.
+
+The programs are in [gantry/check/museum](../gantry/check/museum/test_channels.cpp) and
+[gantry/check/corpus](../gantry/check/corpus/README.md). Looked for and not shown:
+
+- parking_lot #489 is the report of a deadlock in upgrading a lock, and its repair (#490) calls it a false positive of the
+  lock's own deadlock detection: no fault of the lock. Two others of that lock, #101 and #212, are here.
+- folly #1969: no text of that number was found. #2701 is here, as its reporter explains it; no cause was confirmed.
+- Linux's qspinlock under the kernel's own memory model (Paolillo and others, 2021): the report is about orders that C++ does
+  not have. Its mixed-size accesses are here.
+- moodycamel's #325 (a block freed while it is read) has the same shape as #404, which is here.)";
 
 constexpr const char* usage =
     "usage: museum [NAME...] [--markdown] [--page FILE]\n"
@@ -147,8 +159,8 @@ int main(int argc, char** argv) {
         const model_result found = run(p, !wanted.empty());
         const model_result again = found.ok() ? model_result{} : run(p, false, found.token);
         const model_result repaired = twin == nullptr ? model_result{} : run(*twin, false);
-        const bool right =
-            found.found == p.expected && again.found == p.expected && repaired.ok() && repaired.exhaustive;
+        const bool right = found.found == p.expected && found.executions <= executions_max &&
+                           again.found == p.expected && repaired.ok() && repaired.exhaustive;
         wrong += right ? 0 : 1;
         if (markdown) {
             std::printf("| `%s` | %s | %s | %s | %s | `%s` | %s |\n", p.name, p.text.seen, p.text.what,
@@ -166,6 +178,9 @@ int main(int argc, char** argv) {
             std::printf("%s\n%s\n", found.summary.c_str(), repaired.summary.c_str());
         }
         std::fflush(stdout);
+    }
+    if (markdown) {
+        std::puts(below_the_table);
     }
     return wrong == 0 ? 0 : 1;
 }
