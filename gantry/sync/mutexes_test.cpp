@@ -25,8 +25,9 @@ using namespace std::chrono_literals;
 using std::chrono::steady_clock;
 
 static_assert(sizeof(spin_mutex) == 1);
-static_assert(sizeof(mcs_mutex) == 2 * sizeof(void*));
-static_assert(sizeof(ticket_mutex) == 72);
+static_assert(sizeof(mcs_mutex) == 3 * sizeof(void*));
+static_assert(sizeof(semaphore) <= 40);
+static_assert(sizeof(ticket_mutex) == 76);
 static_assert(std::is_trivially_destructible_v<detail::lockable<detail::mutex_core, false>>);
 
 // Constant initialisation: usable before main.
