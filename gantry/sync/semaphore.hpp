@@ -155,7 +155,7 @@ private:
     waiter* last_ = nullptr;
 };
 
-class GANTRY_CAPABILITY("binary_semaphore") binary_semaphore : public semaphore {
+class GANTRY_CAPABILITY("mutex") binary_semaphore : public semaphore {
 public:
     // Unlocked from the start, unless told otherwise.
     constexpr explicit binary_semaphore(std::uint32_t permits = 1) : semaphore({.permits = permits, .max = 1}) {}
