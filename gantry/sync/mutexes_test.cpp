@@ -75,13 +75,6 @@ TEST(thread_safety, sample) {
     a.deposit(1);
 }
 
-TEST(guarded, sample) {
-    gantry::sync::guarded<std::vector<int>> list;
-    list.with([](std::vector<int>& l) { l.push_back(1); });
-    list.lock()->push_back(2);
-    EXPECT_EQ(list.lock()->size(), 2);
-}
-
 template<class Mutex>
 class every_mutex : public testing::Test {};
 using mutexes =
