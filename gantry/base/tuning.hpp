@@ -45,9 +45,10 @@ inline constexpr std::uint32_t backoff_yield_rounds = detail::pick(std::uint32_t
 // sync::mutex: looks at the lock word, one pause instruction apart, before the thread parks.
 inline constexpr std::uint32_t mutex_spin_looks = detail::pick(std::uint32_t{100}, 1);
 
-// sync::ticket_mutex, mcs_mutex and semaphore: the same for a thread that waits for its turn; and the words on which a
-// ticket_mutex calls turns.
+// sync::ticket_mutex, mcs_mutex and semaphore: the same for a thread that waits for its turn, and whether locks learn
+// if that pays; and the words on which a ticket_mutex calls turns.
 inline constexpr std::uint32_t fair_mutex_spin_looks = detail::pick(std::uint32_t{100}, 1);
+inline constexpr bool fair_mutex_spin_learns = detail::pick(true, false);
 inline constexpr std::uint32_t ticket_mutex_turns = detail::pick(std::uint32_t{16}, 2);
 
 // sync::shared_mutex: reads without a writer between them after which the lock is biased; lines for threads that read

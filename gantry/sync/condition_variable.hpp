@@ -31,6 +31,7 @@
 
 #include <gantry/base/backoff.hpp>
 #include <gantry/base/wait.hpp>
+#include <gantry/sync/thread_safety.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -112,7 +113,7 @@ private:
     }
 
     template<class Lock>
-    std::cv_status sleep(Lock& lock, steady_deadline deadline) {
+    std::cv_status sleep(Lock& lock, steady_deadline deadline) GANTRY_NO_THREAD_SAFETY_ANALYSIS {
         waiters_.fetch_add(1, std::memory_order_relaxed);                             // relaxed: under-lock
         const std::uint32_t generation = generation_.load(std::memory_order_relaxed); // relaxed: under-lock
         lock.unlock();

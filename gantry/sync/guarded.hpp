@@ -94,7 +94,7 @@ public:
             if (poisoned_)
                 return std::unexpected(guarded_errc::poisoned);
         }
-        return std::invoke(std::forward<F>(f), *held);
+        return call<result_of<F, T>>(std::forward<F>(f), *held);
     }
     // The same if the lock is free at once, or within some time.
     template<class F>
@@ -139,7 +139,7 @@ public:
             if (poisoned_)
                 return std::unexpected(guarded_errc::poisoned);
         }
-        return std::invoke(std::forward<F>(f), *held);
+        return call<result_of<F, const T>>(std::forward<F>(f), *held);
     }
     template<class F>
     requires shared_lockable<Mutex>
@@ -189,11 +189,17 @@ private:
     [[nodiscard]] static Result apply(std::expected<Handle, guarded_errc> held, F&& f) {
         if (!held)
             return std::unexpected(held.error());
-        if constexpr (std::is_void_v<typename Result::value_type>) {
-            std::invoke(std::forward<F>(f), **held);
-            return {};
+        return call<Result>(std::forward<F>(f), **held);
+    }
+
+    // What f returns, as it is or in an expected.
+    template<class Result, class F, class Value>
+    [[nodiscard]] static Result call(F&& f, Value& value) {
+        if constexpr (std::is_void_v<std::invoke_result_t<F, Value&>>) {
+            std::invoke(std::forward<F>(f), value);
+            return Result();
         } else {
-            return std::invoke(std::forward<F>(f), **held);
+            return std::invoke(std::forward<F>(f), value);
         }
     }
 

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/base/backoff.hpp>
-#include <gantry/base/tuning.hpp>
 #include <gantry/base/wait.hpp>
 #include <gantry/sync/mcs_mutex.hpp>
 
@@ -14,14 +13,9 @@ struct mcs_mutex_core::node {
     std::atomic<node*> next{nullptr};
     std::atomic<std::uint32_t> state{waiting};
 
-    void wait() noexcept {
-        if (spinning_helps()) {
-            for (std::uint32_t look = 0; look != tuning::fair_mutex_spin_looks; ++look) {
-                if (state.load(std::memory_order_acquire) == turn) // order: turn.r
-                    return;
-                spin_pause();
-            }
-        }
+    void wait(spin_credit& spinning) noexcept {
+        if (spinning.spin([this] { return state.load(std::memory_order_acquire) == turn; })) // order: turn.r
+            return;
         // Fails only if the turn has come.
         std::uint32_t seen = waiting;
         state.compare_exchange_strong(seen, asleep, std::memory_order_relaxed,
@@ -55,7 +49,7 @@ void mcs_mutex_core::lock_slow() noexcept {
         }
     }
     (before == holder() ? next_ : before->next).store(&mine, std::memory_order_release); // order: link.w
-    mine.wait();
+    mine.wait(spinning_);
 
     // This thread has the lock now; its node leaves the queue, and the lock's own fields take its place.
     node* next = mine.next.load(std::memory_order_acquire); // order: link.r

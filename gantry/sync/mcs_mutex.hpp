@@ -3,7 +3,7 @@
 //
 // mcs_mutex: mutual exclusion in order of arrival: waiters form a queue, each waits on a word of its own.
 //
-// Use it when no thread may be overtaken: 16 bytes, and a hand-over touches nobody but the next in the queue.
+// Use it when no thread may be overtaken: 24 bytes, and a hand-over touches nobody but the next in the queue.
 // Do not use it when throughput matters more than order -> sync/mutex.hpp: a hand-over to a thread that sleeps costs a
 // switch of threads each time; when waiters must be able to give up -> binary_semaphore of sync/semaphore.hpp.
 //
@@ -20,7 +20,7 @@
 // Ordering: what happened before an unlock() is seen after the lock() or successful try_lock() that follows it.
 //   Linearization: where a thread learns that it is its turn, or its compare-exchange of an empty queue; the
 //   hand-over, or the compare-exchange that empties the queue, in unlock().
-// Cost: 16 bytes; one read-modify-write to lock and one to unlock; a waiter one or two more. When the next one sleeps,
+// Cost: 24 bytes; one read-modify-write to lock and one to unlock; a waiter one or two more. When the next one sleeps,
 // a
 //   system call for each of the two.
 // Failure: none at run time. Misuse is reported in debug builds: README.md.
@@ -44,6 +44,7 @@
 //   pre-publish (fields of a node that has not joined), stale-ok (is_locked)
 
 #include <gantry/sync/detail/lockable.hpp>
+#include <gantry/sync/detail/spin_credit.hpp>
 
 #include <atomic>
 #include <cstdint>
@@ -84,6 +85,7 @@ private:
 
     std::atomic<node*> tail_{nullptr}; // nullptr: unlocked; holder(): locked, nobody waits; else the last waiter
     std::atomic<node*> next_{nullptr}; // the waiter behind the holder
+    spin_credit spinning_;
 };
 
 } // namespace detail

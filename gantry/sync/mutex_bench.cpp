@@ -14,13 +14,21 @@
 
 #include <benchmark/benchmark.h>
 
+#include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstddef>
 #include <cstdint>
+#include <ctime>
+#include <latch>
 #include <list>
 #include <mutex>
+#include <numeric>
 #include <semaphore>
+#include <thread>
 #include <type_traits>
 #include <utility>
+#include <vector>
 
 #if GANTRY_BENCH_TBB
 #include <oneapi/tbb/mutex.h>
@@ -157,55 +165,93 @@ private:
 };
 #endif
 
-template<class Mutex>
-void lock_unlock(benchmark::State& state) {
-    static Mutex mutex;
-    static std::int64_t counter = 0;
-    static std::int64_t before = 0;
-    if (state.thread_index() == 0) {
-        const std::lock_guard lock(mutex);
-        before = counter;
-    }
-    for ([[maybe_unused]] auto _ : state) {
-        const std::lock_guard lock(mutex);
-        ++counter;
-    }
-    state.SetItemsProcessed(state.iterations());
-    // The library lets no thread leave the loop before all have finished it.
-    const std::lock_guard lock(mutex);
-    if (state.thread_index() == 0 && counter - before != state.iterations() * state.threads())
-        state.SkipWithError("an increment was lost");
+// Entries are counted for the same time for all, once every thread has come in: with a number of entries for each,
+// whoever starts early would be through before the others come, and nobody would have to wait for anybody. cpu_ns: what
+// an entry cost the process, waiting included.
+constexpr auto run_time = std::chrono::milliseconds(50);
+enum phase : int { coming, counting, stopping };
+
+double cpu_seconds() {
+    timespec time{};
+    clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + static_cast<double>(time.tv_nsec) * 1e-9;
 }
 
-BENCHMARK(lock_unlock<gantry::sync::mutex>)->Name("lock_unlock/gantry")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<gantry::sync::spin_mutex>)->Name("lock_unlock/gantry_spin")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<std::mutex>)->Name("lock_unlock/std_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<std_semaphore>)->Name("lock_unlock/std_counting_semaphore")->UseRealTime()->ThreadRange(1, 16);
+template<class Mutex>
+void lock_unlock(benchmark::State& state) {
+    const auto threads_max = static_cast<std::size_t>(state.range(0));
+    for ([[maybe_unused]] auto _ : state) {
+        Mutex mutex;
+        std::int64_t counter = 0;
+        std::atomic<int> now{coming};
+        std::latch all_came(state.range(0));
+        std::vector<std::int64_t> entries(threads_max, 0);
+        std::vector<std::int64_t> counted(threads_max, 0);
+        std::vector<std::jthread> threads;
+        for (std::size_t i = 0; i != threads_max; ++i) {
+            threads.emplace_back([&, i] {
+                std::int64_t all = 0;
+                std::int64_t some = 0;
+                for (int then = coming; then != stopping; then = now.load(std::memory_order_relaxed)) {
+                    {
+                        const std::lock_guard lock(mutex);
+                        ++counter;
+                    }
+                    if (++all == 1)
+                        all_came.count_down();
+                    some += then;
+                }
+                entries[i] = all;
+                counted[i] = some;
+            });
+        }
+        all_came.wait();
+        const auto begin = std::chrono::steady_clock::now();
+        const double cpu_begin = cpu_seconds();
+        now.store(counting, std::memory_order_relaxed);
+        std::this_thread::sleep_for(run_time);
+        now.store(stopping, std::memory_order_relaxed);
+        const double cpu = cpu_seconds() - cpu_begin;
+        state.SetIterationTime(std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
+        threads.clear();
+        if (std::accumulate(entries.begin(), entries.end(), std::int64_t{0}) != counter)
+            state.SkipWithError("an increment was lost");
+        const std::int64_t sum = std::accumulate(counted.begin(), counted.end(), std::int64_t{0});
+        state.SetItemsProcessed(sum);
+        state.counters["cpu_ns"] = cpu * 1e9 / static_cast<double>(sum);
+    }
+}
 
-BENCHMARK(lock_unlock<gantry::sync::ticket_mutex>)
-    ->Name("lock_unlock/gantry_ticket")
-    ->UseRealTime()
-    ->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<gantry::sync::mcs_mutex>)->Name("lock_unlock/gantry_mcs")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<gantry_semaphore>)->Name("lock_unlock/gantry_semaphore")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<gantry::sync::binary_semaphore>)
-    ->Name("lock_unlock/gantry_binary_semaphore")
-    ->UseRealTime()
-    ->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<fifo_of_std>)->Name("lock_unlock/std_fifo")->UseRealTime()->ThreadRange(1, 16);
+void few(benchmark::internal::Benchmark* b) {
+    b->UseManualTime()->Iterations(1)->ArgName("threads")->Arg(1)->Arg(2);
+}
+void many(benchmark::internal::Benchmark* b) {
+    b->UseManualTime()->Iterations(1)->ArgName("threads")->RangeMultiplier(2)->Range(1, 16);
+}
+
+BENCHMARK(lock_unlock<gantry::sync::mutex>)->Name("lock_unlock/gantry")->Apply(many);
+BENCHMARK(lock_unlock<gantry::sync::spin_mutex>)->Name("lock_unlock/gantry_spin")->Apply(many);
+BENCHMARK(lock_unlock<std::mutex>)->Name("lock_unlock/std_mutex")->Apply(many);
+BENCHMARK(lock_unlock<std_semaphore>)->Name("lock_unlock/std_counting_semaphore")->Apply(many);
+
+BENCHMARK(lock_unlock<gantry::sync::ticket_mutex>)->Name("lock_unlock/gantry_ticket")->Apply(many);
+BENCHMARK(lock_unlock<gantry::sync::mcs_mutex>)->Name("lock_unlock/gantry_mcs")->Apply(many);
+BENCHMARK(lock_unlock<gantry_semaphore>)->Name("lock_unlock/gantry_semaphore")->Apply(many);
+BENCHMARK(lock_unlock<gantry::sync::binary_semaphore>)->Name("lock_unlock/gantry_binary_semaphore")->Apply(many);
+BENCHMARK(lock_unlock<fifo_of_std>)->Name("lock_unlock/std_fifo")->Apply(many);
 
 #if GANTRY_BENCH_TBB
-BENCHMARK(lock_unlock<tbb::mutex>)->Name("lock_unlock/tbb_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<tbb::spin_mutex>)->Name("lock_unlock/tbb_spin")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<tbb_queuing>)->Name("lock_unlock/tbb_queuing")->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(lock_unlock<tbb::mutex>)->Name("lock_unlock/tbb_mutex")->Apply(many);
+BENCHMARK(lock_unlock<tbb::spin_mutex>)->Name("lock_unlock/tbb_spin")->Apply(many);
+BENCHMARK(lock_unlock<tbb_queuing>)->Name("lock_unlock/tbb_queuing")->Apply(few);
 #endif
 #if GANTRY_BENCH_BOOST
-BENCHMARK(lock_unlock<boost_spin>)->Name("lock_unlock/boost_spin")->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(lock_unlock<boost_spin>)->Name("lock_unlock/boost_spin")->Apply(many);
 #endif
 #if GANTRY_BENCH_CK
-BENCHMARK(lock_unlock<ck_fas>)->Name("lock_unlock/ck_fas")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(lock_unlock<ck_ticket>)->Name("lock_unlock/ck_ticket")->UseRealTime()->ThreadRange(1, 2);
-BENCHMARK(lock_unlock<ck_mcs>)->Name("lock_unlock/ck_mcs")->UseRealTime()->ThreadRange(1, 2);
+BENCHMARK(lock_unlock<ck_fas>)->Name("lock_unlock/ck_fas")->Apply(few);
+BENCHMARK(lock_unlock<ck_ticket>)->Name("lock_unlock/ck_ticket")->Apply(few);
+BENCHMARK(lock_unlock<ck_mcs>)->Name("lock_unlock/ck_mcs")->Apply(few);
 #endif
 
 } // namespace

@@ -1,6 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/base/backoff.hpp>
-#include <gantry/base/tuning.hpp>
 #include <gantry/sync/semaphore.hpp>
 
 #include <mutex>
@@ -20,14 +18,9 @@ struct semaphore::waiter {
     std::atomic<std::uint32_t> state{waiting};
 
     // False: the deadline has passed.
-    [[nodiscard]] bool wait(steady_deadline deadline) noexcept {
-        if (spinning_helps()) {
-            for (std::uint32_t look = 0; look != tuning::fair_mutex_spin_looks; ++look) {
-                if (state.load(std::memory_order_acquire) == granted) // order: grant.r
-                    return true;
-                spin_pause();
-            }
-        }
+    [[nodiscard]] bool wait(steady_deadline deadline, detail::spin_credit& spinning) noexcept {
+        if (spinning.spin([this] { return state.load(std::memory_order_acquire) == granted; })) // order: grant.r
+            return true;
         // Fails only if the permit has come.
         std::uint32_t seen = waiting;
         state.compare_exchange_strong(seen, asleep, std::memory_order_relaxed,
@@ -62,7 +55,7 @@ bool semaphore::acquire_slow(steady_deadline deadline) noexcept {
         last_ = &mine;
         ++waiters_;
     }
-    return mine.wait(deadline) || !leave(mine);
+    return mine.wait(deadline, spinning_) || !leave(mine);
 }
 
 // False: a permit has been given to this waiter already.
@@ -78,7 +71,7 @@ bool semaphore::leave(waiter& mine) noexcept {
         }
     }
     // The releaser is on its way to this waiter.
-    static_cast<void>(mine.wait(no_deadline));
+    static_cast<void>(mine.wait(no_deadline, spinning_));
     return false;
 }
 

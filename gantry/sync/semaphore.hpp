@@ -25,7 +25,7 @@
 //   that joins or leaves the queue. Nothing allocates. Fair: first come, first served, in the order of joining.
 // Ordering: what happened before a release() is seen after the acquire() that takes one of its permits. Linearization:
 //   the compare-exchange of the state; where somebody waits, the hand-over under the queue's lock.
-// Cost: 24 bytes; one compare-exchange to acquire and one to release while nobody waits; else a short lock on each
+// Cost: 40 bytes; one compare-exchange to acquire and one to release while nobody waits; else a short lock on each
 // side,
 //   and a system call on each side when the waiter sleeps.
 // Failure: release() says would_exceed, and changes nothing, if there were more than `max` permits then. A timed waiter
@@ -47,6 +47,7 @@
 
 #include <gantry/base/assert.hpp>
 #include <gantry/base/wait.hpp>
+#include <gantry/sync/detail/spin_credit.hpp>
 #include <gantry/sync/mutex.hpp>
 #include <gantry/sync/thread_safety.hpp>
 
@@ -142,6 +143,8 @@ private:
     // Shared atomics: twice the permits; or somebody_waits, and then there are none.
     std::atomic<std::uint32_t> state_;
 
+    detail::spin_credit spinning_;
+
     // Constant after construction.
     std::uint32_t max_;
 
@@ -152,7 +155,7 @@ private:
     waiter* last_ = nullptr;
 };
 
-class GANTRY_CAPABILITY("binary_semaphore") binary_semaphore : public semaphore {
+class GANTRY_CAPABILITY("mutex") binary_semaphore : public semaphore {
 public:
     // Unlocked from the start, unless told otherwise.
     constexpr explicit binary_semaphore(std::uint32_t permits = 1) : semaphore({.permits = permits, .max = 1}) {}

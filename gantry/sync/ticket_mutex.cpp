@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/base/backoff.hpp>
 #include <gantry/base/wait.hpp>
 #include <gantry/sync/ticket_mutex.hpp>
 
@@ -7,13 +6,8 @@ namespace gantry::sync::detail {
 
 void ticket_mutex_core::wait(std::uint32_t mine) noexcept {
     auto& word = turn(mine);
-    if (spinning_helps()) {
-        for (std::uint32_t look = 0; look != tuning::fair_mutex_spin_looks; ++look) {
-            if (has_come(word.load(std::memory_order_acquire), mine)) // order: turn.r
-                return;
-            spin_pause();
-        }
-    }
+    if (spinning_.spin([&] { return has_come(word.load(std::memory_order_acquire), mine); })) // order: turn.r
+        return;
     for (;;) {
         std::uint32_t seen = word.load(std::memory_order_acquire); // order: turn.r
         if (has_come(seen, mine))

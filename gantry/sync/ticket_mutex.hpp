@@ -5,7 +5,7 @@
 //
 // Use it when no thread may be overtaken and locks are few: it is the simplest fair lock, and large.
 // Do not use it when throughput matters more than order -> sync/mutex.hpp: a hand-over to a thread that sleeps costs a
-// switch of threads each time; when there are many locks -> sync/mcs_mutex.hpp, 16 bytes; when waiters must be able
+// switch of threads each time; when there are many locks -> sync/mcs_mutex.hpp, 24 bytes; when waiters must be able
 // to give up -> binary_semaphore of sync/semaphore.hpp.
 //
 //     gantry::sync::ticket_mutex m;
@@ -22,7 +22,7 @@
 // Ordering: what happened before an unlock() is seen after the lock() or successful try_lock() that follows it.
 //   Linearization: where the turn is seen to have come, or the compare-exchange of try_lock(); the exchange of
 //   unlock().
-// Cost: 72 bytes; one read-modify-write to lock and one to unlock; when somebody sleeps, a system call for each.
+// Cost: 76 bytes; one read-modify-write to lock and one to unlock; when somebody sleeps, a system call for each.
 //   Spinning waiters share lines with the lock.
 // Failure: none at run time. Misuse is reported in debug builds: README.md. At most 2^31 threads at once.
 // Lifetime: may be destroyed as soon as no thread holds it or waits for it; the unlock() of the thread that was last
@@ -38,6 +38,7 @@
 
 #include <gantry/base/tuning.hpp>
 #include <gantry/sync/detail/lockable.hpp>
+#include <gantry/sync/detail/spin_credit.hpp>
 
 #include <array>
 #include <atomic>
@@ -95,7 +96,8 @@ private:
     void wait(std::uint32_t mine) noexcept;
 
     std::atomic<std::uint32_t> next_{0};
-    std::uint32_t holder_ = 0;                              // guarded by the lock
+    std::uint32_t holder_ = 0; // guarded by the lock
+    spin_credit spinning_;
     std::array<std::atomic<std::uint32_t>, turns> turns_{}; // all say 0, whose turn it is
 };
 
