@@ -34,11 +34,11 @@
 //   asymmetric fence on the waiting side is ours.
 //
 // Ordering ledger
-//   notify : notify_*, epoch fetch_add (release)  ->  prepare_wait and commit_wait, epoch load (acquire)
-//            carries: the change
+//   notify : notify_*, epoch fetch_add (release)  ->  commit_wait, epoch load (acquire)   carries: the change
 // The change and the look at the count on one side, the count and the look at the structure on the other: store
 // buffering, ordered by asymmetric_fence_light and _heavy.
-// Relaxed used as: revalidated (the count, looked at after the fence), stale-ok (leaving the count)
+// Relaxed used as: revalidated (the count, looked at after the fence; the epoch, looked at before it and again by the
+//   kernel), stale-ok (leaving the count)
 
 #include <gantry/base/asymmetric_fence.hpp>
 #include <gantry/base/wait.hpp>
@@ -64,12 +64,14 @@ public:
 
     void notify_one() noexcept {
         if (somebody_waits()) {
+            // UNPROVEN: in models the light fence is a full one, and so orders what it does not with membarrier.
             epoch_.fetch_add(1, std::memory_order_release); // order: notify.w
             wake_one(epoch_);
         }
     }
     void notify_all() noexcept {
         if (somebody_waits()) {
+            // UNPROVEN: in models the light fence is a full one, and so orders what it does not with membarrier.
             epoch_.fetch_add(1, std::memory_order_release); // order: notify.w
             wake_all(epoch_);
         }
@@ -77,7 +79,7 @@ public:
 
     [[nodiscard]] key prepare_wait() noexcept {
         waiters_.fetch_add(1, std::memory_order_relaxed);       // relaxed: revalidated
-        const key mine(epoch_.load(std::memory_order_acquire)); // order: notify.r
+        const key mine(epoch_.load(std::memory_order_relaxed)); // relaxed: revalidated
         asymmetric_fence_heavy();
         return mine;
     }

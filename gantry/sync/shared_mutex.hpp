@@ -14,10 +14,11 @@
 // writer the lock becomes *biased*: a reader then only notes the lock in a slot of a cache line that belongs to its
 // thread. A writer takes the bias back, and looks through the lines of all threads for readers that are still inside.
 //
-// Policy: phase-fair. A writer that waits keeps new readers out, so that readers cannot starve it; when it leaves,
-// all readers that wait by then go in before the next writer, so that writers cannot starve them. Among writers it is
-// unfair, like mutex. A writer that gives up lets in at once whom it kept out. No upgrade: a reader that wants to write
-// unlocks, locks, and looks again.
+// Policy: nobody starves. A writer that waits keeps new readers out. The readers that it kept out try again when it
+// leaves; one that then meets a second writer goes in before the third: so a reader sleeps for two writers at most.
+// Going in by right at once would be fairer still, and slower by far where threads outnumber CPUs: a sleeping reader
+// that owns the lock keeps everybody waiting until it gets a CPU. Among writers it is unfair, like mutex. A writer that
+// gives up lets in at once whom it kept out. No upgrade: a reader that wants to write unlocks, locks, and looks again.
 //
 // Threads: every member from any thread; unlock*() by the thread that locked. Not recursive: a reader that locks again
 //   while a writer waits deadlocks, as with any lock that does not starve writers.
@@ -30,7 +31,8 @@
 // read-modify-write.
 //   Other reader, and writer without bias: one read-modify-write to lock and one to unlock. Taking the bias back: one
 //   asymmetric_fence_heavy() (1 to 3 us) and a look at one line of each thread that ever read a biased lock.
-// Failure: none at run time. Misuse is asserted in debug builds. A thread that finds no line left (more than 256
+// Failure: none at run time; at most 32,767 threads at one lock at once. Misuse is asserted in debug builds. A thread
+// that finds no line left (more than 256
 //   threads read at once), no slot free (more than 8 biased locks held) or that is past its thread_locals counts
 //   itself.
 // Lifetime: may be destroyed as soon as no thread holds it or waits for it, also by a thread that has just been let in
@@ -168,15 +170,17 @@ private:
     // The word. Whoever has to wait registers in it; whoever takes a registration out owes its thread a unit in the
     // word where that thread sleeps; a thread does not leave before it has taken its own registration out, or the unit.
     // So the units are counted exactly, and nobody can destroy the lock while a unit is still owed.
-    static constexpr std::uint64_t writer = 1;              // a writer is inside, or waits for the readers to leave
-    static constexpr std::uint64_t biased = 2;              // readers may use their slots; never together with `writer`
-    static constexpr std::uint64_t phase = 4;               // which of gates_ the readers that wait now will pass
-    static constexpr std::uint64_t reader_one = 1ULL << 4U; // 20 bits each
-    static constexpr std::uint64_t readers_mask = 0xFFFFFULL << 4U;
-    static constexpr std::uint64_t reader_waits_one = 1ULL << 24U;
-    static constexpr std::uint64_t readers_wait_mask = 0xFFFFFULL << 24U;
-    static constexpr std::uint64_t writer_waits_one = 1ULL << 44U;
-    static constexpr std::uint64_t writers_wait_mask = 0xFFFFFULL << 44U;
+    static constexpr std::uint64_t writer = 1; // a writer is inside, or waits for the readers to leave
+    static constexpr std::uint64_t biased = 2; // readers may use their slots; never together with `writer`
+    static constexpr std::uint64_t phase = 4;  // which of gates_ the readers that are to be let in will pass
+    static constexpr std::uint64_t reader_one = 1ULL << 4U; // counts of 15 bits each
+    static constexpr std::uint64_t readers_mask = 0x7FFFULL << 4U;
+    static constexpr std::uint64_t looker_one = 1ULL << 19U; // readers that wait and will then look again
+    static constexpr std::uint64_t lookers_mask = 0x7FFFULL << 19U;
+    static constexpr std::uint64_t heir_one = 1ULL << 34U; // readers that will own the lock when the writer leaves
+    static constexpr std::uint64_t heirs_mask = 0x7FFFULL << 34U;
+    static constexpr std::uint64_t writer_waits_one = 1ULL << 49U; // writers that wait and will then look again
+    static constexpr std::uint64_t writers_wait_mask = 0x7FFFULL << 49U;
 
     [[nodiscard]] bool take_slot() noexcept {
         detail::reader_line* const line = detail::reader_line_here;
@@ -200,6 +204,9 @@ private:
     [[nodiscard]] bool try_lock_shared_slow() noexcept;
     [[nodiscard]] bool lock_shared_slow(steady_deadline deadline) noexcept;
     void unlock_shared_slow() noexcept;
+    [[nodiscard]] bool join(std::uint64_t one, std::uint64_t mask, std::uint64_t& seen) noexcept;
+    [[nodiscard]] bool await(std::uint64_t one, std::uint64_t mask, std::uint64_t same, std::uint64_t as,
+                             std::atomic<std::uint32_t>& units, steady_deadline deadline) noexcept;
     [[nodiscard]] bool lock_slow(steady_deadline deadline) noexcept;
     [[nodiscard]] bool drain(std::uint64_t before, steady_deadline deadline) noexcept;
     [[nodiscard]] bool revoke(steady_deadline deadline) noexcept;
@@ -209,6 +216,7 @@ private:
 
     std::atomic<std::uint64_t> word_{0};
     std::array<std::atomic<std::uint32_t>, 2> gates_{}; // units: readers that were let in and have not noticed yet
+    std::atomic<std::uint32_t> looks_{0};               // units: readers told to look again
     std::atomic<std::uint32_t> turns_{0};               // units: writers told to look again
     std::atomic<std::uint32_t> drained_{0};             // unit: the last reader has left
     std::atomic<std::uint32_t> reads_{0};               // about how many since the last writer

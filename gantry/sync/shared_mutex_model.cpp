@@ -2,6 +2,7 @@
 // shared_mutex: writers exclude everybody, what was written is handed over, no wake-up is missing, who gives up leaves
 // nothing behind, and the lock may go right after the last use. Two or three threads. In this build the third read in a
 // row biases the lock, there are two lines for threads, and one slot in a line, so that every way in is met.
+#include <gantry/base/asymmetric_fence.hpp>
 #include <gantry/check/model.hpp>
 #include <gantry/sync/shared_mutex.hpp>
 
@@ -29,6 +30,8 @@ void write(shared_mutex& m, int& data) {
 
 // Makes the calling thread's next reads biased.
 void bias(shared_mutex& m) {
+    // Which fences are in force is decided before the threads start: that has models of its own.
+    static_cast<void>(gantry::asymmetric_fence_mode_in_force());
     for (int read = 0; read != 3; ++read) {
         m.lock_shared();
         m.unlock_shared();
@@ -233,6 +236,85 @@ GANTRY_MODEL(shared_mutex_writer_after_one_that_gave_up) {
     other.join();
 }
 
+// A reader that meets two writers looks again after the first, and is let in by the second.
+GANTRY_MODEL(shared_mutex_reader_behind_two_writers) {
+    shared_mutex m;
+    int data = 0;
+    m.lock();
+    std::thread other([&] { read(m, data); });
+    m.unlock();
+    write(m, data);
+    other.join();
+    GANTRY_CHECK(m.try_lock());
+    m.unlock();
+}
+
+GANTRY_MODEL(shared_mutex_reader_gives_up_behind_two_writers) {
+    shared_mutex m;
+    int data = 0;
+    m.lock();
+    std::thread other([&] {
+        if (m.try_lock_shared_for(1ms)) {
+            GANTRY_CHECK(data >= 0);
+            m.unlock_shared();
+        }
+    });
+    m.unlock();
+    write(m, data);
+    other.join();
+    GANTRY_CHECK(m.try_lock());
+    m.unlock();
+}
+
+// The writer that gives up lets in the reader that it kept out.
+GANTRY_MODEL(shared_mutex_writer_gives_up_on_waiting_reader) {
+    shared_mutex m;
+    int data = 0;
+    m.lock_shared();
+    std::thread other([&] { read(m, data); });
+    std::thread third([&] {
+        if (m.try_lock_for(1ms)) {
+            ++data;
+            m.unlock();
+        }
+    });
+    m.unlock_shared();
+    other.join();
+    third.join();
+    GANTRY_CHECK(m.try_lock());
+    m.unlock();
+}
+
+// While one waits, a newcomer gets in by the word alone, and sees what was written.
+GANTRY_MODEL(shared_mutex_newcomer) {
+    shared_mutex m;
+    int data = 0;
+    m.lock();
+    std::thread other([&] { read(m, data, 1); });
+    std::thread third([&] {
+        if (m.try_lock_shared()) {
+            GANTRY_CHECK(data == 1);
+            m.unlock_shared();
+        }
+    });
+    data = 1;
+    m.unlock();
+    other.join();
+    third.join();
+}
+
+// try_lock on a lock without bias, against one that writes.
+GANTRY_MODEL(shared_mutex_try_lock_without_bias) {
+    shared_mutex m;
+    int data = 0;
+    std::thread other([&] { write(m, data); });
+    if (m.try_lock()) {
+        ++data;
+        m.unlock();
+    }
+    other.join();
+}
+
 // A reader and a writer that give up behind a writer.
 GANTRY_MODEL(shared_mutex_reader_gives_up) {
     shared_mutex m;
@@ -257,6 +339,26 @@ GANTRY_MODEL(shared_mutex_second_writer_gives_up) {
     other.join();
     read(m, data, 1);
     write(m, data);
+}
+
+// The reader that the second writer let in destroys the lock.
+GANTRY_MODEL(shared_mutex_destroyed_by_heir) {
+    auto m = std::make_unique<shared_mutex>();
+    shared_mutex* const mine = m.get();
+    int data = 0;
+    mine->lock();
+    std::thread other([&] {
+        m->lock_shared();
+        const bool last = data == 1;
+        m->unlock_shared();
+        if (last)
+            m.reset();
+    });
+    mine->unlock();
+    mine->lock();
+    data = 1;
+    mine->unlock();
+    other.join();
 }
 
 // Whoever is last destroys the lock, while the one before is still on its way out.
