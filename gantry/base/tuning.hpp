@@ -68,8 +68,10 @@ inline constexpr std::size_t reclaim_look_bytes = detail::pick(std::size_t{64} <
 // Containers: what a thread keeps of nodes' memory for its next nodes, for each size of node.
 inline constexpr std::size_t node_memory_bytes = detail::pick(std::size_t{16} << 10U, 0);
 
-// container::deque: slots of the first array, a power of two; it never gets smaller.
+// container::deque: slots of the first array, a power of two, it never gets smaller; how often the owner must find
+// nothing before a larger one is halved.
 inline constexpr std::size_t deque_slots_min = detail::pick(std::size_t{64}, 2);
+inline constexpr std::uint32_t deque_drains = detail::pick(std::uint32_t{64}, 1);
 
 // container::queue: a segment is about this large, and never smaller than so many slots; a pop looks so often whether
 // its slot is being filled before it spoils the slot.

@@ -24,7 +24,6 @@
 namespace {
 
 using namespace gantry::container;
-using test::transfer;
 
 struct gantry_queue : bounded_queue<std::uint64_t> {
     using bounded_queue::bounded_queue;
@@ -80,6 +79,11 @@ struct moodycamel_queue {
     moodycamel::ConcurrentQueue<std::uint64_t> queue; // without a limit
 };
 
+template<class Queue, bool Batches>
+void mpmc(benchmark::State& state, std::size_t capacity, std::uint64_t threads) {
+    state.SetItemsProcessed(test::transfer<Queue, Batches>(state, capacity, threads));
+}
+
 template<class Queue, bool Batches = false>
 void add(const char* name) {
     for (const std::size_t capacity : {16U, 1024U}) {
@@ -89,7 +93,7 @@ void add(const char* name) {
             benchmark::RegisterBenchmark((std::string("mpmc/") + name + "/cap:" + std::to_string(capacity) +
                                           "/threads:" + std::to_string(threads))
                                              .c_str(),
-                                         transfer<Queue, Batches>, capacity, threads)
+                                         mpmc<Queue, Batches>, capacity, threads)
                 ->UseRealTime()
                 ->Unit(benchmark::kMillisecond);
         }

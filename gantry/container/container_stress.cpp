@@ -7,8 +7,12 @@
 #include <gantry/container/bounded_queue.hpp>
 #include <gantry/container/deque.hpp>
 #include <gantry/container/intrusive_list.hpp>
+#include <gantry/container/queue.hpp>
 #include <gantry/container/ring.hpp>
 #include <gantry/container/test_deque_specification.hpp>
+#include <gantry/reclaim/counted.hpp>
+#include <gantry/reclaim/epoch.hpp>
+#include <gantry/reclaim/hazard.hpp>
 
 #include <gtest/gtest.h>
 
@@ -40,6 +44,7 @@ using gantry::check::verdict;
 using gantry::container::bounded_queue;
 using gantry::container::deque;
 using gantry::container::intrusive_list;
+using gantry::container::queue;
 using gantry::container::ring;
 using gantry::container::steal_errc;
 using namespace gantry::container::test;
@@ -185,6 +190,82 @@ TEST(bounded_queue_stress, all_arrive_in_order) {
         threads.clear();
         constexpr std::uint64_t all = threads_a_side * each;
         EXPECT_EQ(sum.load(std::memory_order_relaxed), all * (all - 1) / 2);
+    }
+}
+
+template<class Scheme>
+class queue_stress : public testing::Test {};
+using schemes = testing::Types<gantry::reclaim::epoch, gantry::reclaim::hazard, gantry::reclaim::counted>;
+TYPED_TEST_SUITE(queue_stress, schemes);
+
+// More threads than CPUs, pops that find nothing among them: nothing is lost or doubled, and of each producer a
+// consumer sees ascending numbers.
+TYPED_TEST(queue_stress, all_arrive_in_order) {
+    constexpr std::uint64_t threads_a_side = 3;
+    constexpr std::uint64_t each = 50'000;
+    typename TypeParam::domain domain;
+    queue<element, TypeParam> q(domain);
+    std::atomic<std::uint64_t> sum{0};
+    std::atomic<std::uint64_t> taken{0};
+    std::vector<std::jthread> threads;
+    for (std::uint64_t p = 0; p != threads_a_side; ++p) {
+        threads.emplace_back([&, p, random = prng(seed(), p)]() mutable {
+            for (std::uint64_t next = 0; next != each; ++next) {
+                q.push(std::make_unique<std::uint64_t>(p * each + next));
+                if (random.uniform_below(200) == 0)
+                    std::this_thread::yield();
+            }
+        });
+        threads.emplace_back([&] {
+            std::array<std::uint64_t, threads_a_side> last{};
+            while (taken.load(std::memory_order_relaxed) != threads_a_side * each) {
+                const std::optional<element> popped = q.try_pop();
+                if (!popped)
+                    continue;
+                const std::uint64_t value = **popped;
+                std::uint64_t& before = last[value / each];
+                ASSERT_LT(before, value % each + 1);
+                before = value % each + 1;
+                sum.fetch_add(value, std::memory_order_relaxed);
+                taken.fetch_add(1, std::memory_order_relaxed);
+            }
+        });
+    }
+    threads.clear();
+    constexpr std::uint64_t all = threads_a_side * each;
+    EXPECT_EQ(sum.load(std::memory_order_relaxed), all * (all - 1) / 2);
+    EXPECT_FALSE(q.try_pop());
+    EXPECT_EQ(q.size(), 0U);
+}
+
+TYPED_TEST(queue_stress, linearizable) {
+    constexpr std::uint32_t threads_count = 4;
+    recorder<request, response> log({.threads = threads_count, .operations_max = 12});
+    for (std::uint64_t run = 0; run != 300; ++run) {
+        typename TypeParam::domain domain;
+        queue<std::unique_ptr<std::int64_t>, TypeParam> q(domain);
+        std::barrier start(threads_count);
+        {
+            std::vector<std::jthread> threads;
+            for (std::uint32_t me = 0; me != threads_count; ++me) {
+                threads.emplace_back([&, me, random = prng(seed(), run * threads_count + me)]() mutable {
+                    start.arrive_and_wait();
+                    for (std::int64_t i = 0; i != 12; ++i) {
+                        if (random.uniform_below(2) == 0) {
+                            const std::int64_t value = 100 * me + i;
+                            log.call(me, {.what = verb::push, .value = value});
+                            q.push(std::make_unique<std::int64_t>(value));
+                            log.end(me, {});
+                        } else {
+                            log.call(me, {.what = verb::pop});
+                            const auto popped = q.try_pop();
+                            log.end(me, popped ? response(**popped) : response());
+                        }
+                    }
+                });
+            }
+        }
+        ASSERT_EQ(check_history(queue_specification{}, log.take()).is, verdict::holds);
     }
 }
 

@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: MIT
 // The deque is linearizable in every execution, refusals included: each element comes out once, the owner's newest
 // first, the thieves' oldest first, also while the array grows.
-// Bounds: two or three threads, up to five operations of the owner and two of each thief; two slots at first.
+// Bounds: two or three threads, up to five operations of the owner and two of each thief; two slots at first, and an
+// array that is halved whenever the owner finds nothing.
 #include <gantry/check/linearizability/model_history.hpp>
 #include <gantry/check/linearizability/specifications.hpp>
 #include <gantry/check/model.hpp>
 #include <gantry/container/deque.hpp>
 #include <gantry/container/test_deque_specification.hpp>
+#include <gantry/container/test_keeping_scheme.hpp>
+#include <gantry/reclaim/counted.hpp>
+#include <gantry/reclaim/epoch.hpp>
+#include <gantry/reclaim/hazard.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -21,6 +26,7 @@ using gantry::container::steal_errc;
 using gantry::container::test::deque_act;
 using gantry::container::test::deque_answer;
 using gantry::container::test::deque_specification;
+using gantry::container::test::keeping;
 
 namespace {
 
@@ -28,8 +34,10 @@ using log_of_deque = model_history<deque_specification>;
 
 // Not inlined: the checker names accesses by the line of a function that it knows.
 // Pointers to memory of their own: the checker sees what is read before it was published, or freed twice, or never.
+template<class Scheme>
 struct tried {
-    deque<std::int64_t*> d{1};
+    typename Scheme::domain domain;
+    deque<std::int64_t*, Scheme> d{domain};
     log_of_deque log;
 
     [[gnu::noinline]] void push(std::int64_t value) {
@@ -65,8 +73,9 @@ struct tried {
 };
 
 // What is done before the thieves start, by the owner beside them, and by each thief: + push, - pop, s steal.
+template<class Scheme = keeping>
 void run(const char* before, const char* owner, const char* first, const char* second) {
-    tried t;
+    tried<Scheme> t;
     std::int64_t next = 1;
     const auto act = [&](const char* what) {
         for (; *what != '\0'; ++what) {
@@ -138,4 +147,29 @@ GANTRY_MODEL(deque_wraps) {
 
 GANTRY_MODEL(deque_grows_twice) {
     run("++", "+++-", "ss", "");
+}
+
+// The owner finds nothing and takes a smaller array while a thief looks at the larger one.
+GANTRY_MODEL(deque_shrinks) {
+    run("+++--", "--+", "ss", "");
+}
+
+GANTRY_MODEL(deque_hazard_array_goes) {
+    run<gantry::reclaim::hazard>("++", "+-", "ss", "");
+}
+
+GANTRY_MODEL(deque_epoch_array_goes) {
+    run<gantry::reclaim::epoch>("++", "+-", "ss", "");
+}
+
+GANTRY_MODEL(deque_counted_array_goes) {
+    run<gantry::reclaim::counted>("++", "+-", "ss", "");
+}
+
+GANTRY_MODEL(deque_hazard_shrinks) {
+    run<gantry::reclaim::hazard>("+++--", "--+", "s", "");
+}
+
+GANTRY_MODEL(deque_epoch_shrinks) {
+    run<gantry::reclaim::epoch>("+++--", "--+", "s", "");
 }

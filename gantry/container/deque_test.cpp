@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/base/prng.hpp>
 #include <gantry/container/deque.hpp>
+#include <gantry/reclaim/counted.hpp>
+#include <gantry/reclaim/epoch.hpp>
+#include <gantry/reclaim/hazard.hpp>
 
 #include <gtest/gtest.h>
 
@@ -42,11 +45,17 @@ TEST(deque, sample) {
     EXPECT_EQ(oldest.error(), steal_errc::empty);
 }
 
+template<class Scheme>
+class deque_with : public testing::Test {};
+using schemes = testing::Types<gantry::reclaim::epoch, gantry::reclaim::hazard, gantry::reclaim::counted>;
+TYPED_TEST_SUITE(deque_with, schemes);
+
 // Whatever is asked by one thread, it answers like a std::deque: random lists of actions, with growth.
-TEST(deque, behaves_like_a_deque) {
+TYPED_TEST(deque_with, behaves_like_a_deque) {
     for (std::uint64_t seed = 0; seed != 20; ++seed) {
         prng random(seed);
-        deque<std::uint64_t> d(1);
+        typename TypeParam::domain domain;
+        deque<std::uint64_t, TypeParam> d(1, domain);
         std::deque<std::uint64_t> oracle;
         for (std::uint64_t step = 0; step != 5000; ++step) {
             const std::uint64_t growing =
@@ -76,6 +85,34 @@ TEST(deque, behaves_like_a_deque) {
             ASSERT_GE(d.capacity(), oracle.size());
         }
     }
+}
+
+// An array that is not needed any more is halved, one that is used is not; old ones are given back.
+TYPED_TEST(deque_with, gives_memory_back) {
+    typename TypeParam::domain domain;
+    deque<std::uint64_t, TypeParam> d(domain);
+    const std::size_t least = d.capacity();
+    const auto use = [&](std::uint64_t elements, int times) {
+        for (int i = 0; i != times; ++i) {
+            for (std::uint64_t e = 0; e != elements; ++e)
+                d.push(e);
+            for (std::uint64_t e = elements; e != 0; --e)
+                ASSERT_EQ(d.try_pop(), e - 1);
+            ASSERT_EQ(d.try_pop(), std::nullopt);
+        }
+    };
+    use(1000, 1000);
+    EXPECT_EQ(d.capacity(), 1024U);
+    use(200, 100);
+    EXPECT_EQ(d.capacity(), 512U); // 200 are a quarter of 512, and more
+    use(1, 1000);
+    EXPECT_EQ(d.capacity(), least);
+    use(100'000, 1);
+    for (int i = 0; i != 10'000; ++i)
+        ASSERT_EQ(d.try_pop(), std::nullopt);
+    EXPECT_EQ(d.capacity(), least);
+    EXPECT_TRUE(domain.collect());
+    EXPECT_EQ(domain.garbage_bytes(), 0U);
 }
 
 TEST(deque, capacity_is_a_power_of_two) {

@@ -215,8 +215,8 @@ private:
         }
 
         void destroy_left() noexcept {
-            for (std::size_t i = pop_index.load(std::memory_order_relaxed); i < slots_each;
-                 ++i) {                                                                // relaxed: pre-publish
+            const std::size_t first = pop_index.load(std::memory_order_relaxed); // relaxed: pre-publish
+            for (std::size_t i = first; i < slots_each; ++i) {
                 if (slots[i].state.load(std::memory_order_relaxed) == filling::filled) // relaxed: pre-publish
                     std::destroy_at(slots[i].element());
             }

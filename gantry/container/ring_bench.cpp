@@ -26,7 +26,6 @@
 namespace {
 
 using namespace gantry::container;
-using test::transfer;
 
 template<class Queue>
 struct gantry_queue : Queue {
@@ -79,11 +78,16 @@ struct libcds_spsc {
     cds::container::WeakRingBuffer<std::uint64_t> queue;
 };
 
+template<class Queue, bool Batches>
+void spsc(benchmark::State& state, std::size_t capacity) {
+    state.SetItemsProcessed(test::transfer<Queue, Batches>(state, capacity, 2));
+}
+
 template<class Queue, bool Batches = false>
 void add(const char* name) {
     for (const std::size_t capacity : {16U, 1024U}) {
         benchmark::RegisterBenchmark((std::string("spsc/") + name + "/cap:" + std::to_string(capacity)).c_str(),
-                                     transfer<Queue, Batches>, capacity, std::uint64_t{2})
+                                     spsc<Queue, Batches>, capacity)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
     }

@@ -79,9 +79,9 @@ std::uint64_t pop_all_in_batches(Queue& queue, std::uint64_t count) {
     return sum;
 }
 
-// Half of the threads push, half pop; one thread alone pushes and pops in turn.
+// Half of the threads push, half pop; one thread alone pushes and pops in turn. How many numbers went over.
 template<class Queue, bool Batches = false>
-void transfer(benchmark::State& state, std::size_t capacity, std::uint64_t threads) {
+[[nodiscard]] std::int64_t transfer(benchmark::State& state, std::size_t capacity, std::uint64_t threads) {
     const std::uint64_t numbers = capacity < 64 ? 100'000 : 400'000;
     bool right = true;
     for ([[maybe_unused]] auto _ : state) {
@@ -118,9 +118,9 @@ void transfer(benchmark::State& state, std::size_t capacity, std::uint64_t threa
         }
         right = right && sum.load(std::memory_order_relaxed) == numbers * (numbers - 1) / 2;
     }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(numbers));
     if (!right)
         state.SkipWithError("a number was lost or doubled");
+    return state.iterations() * static_cast<std::int64_t>(numbers);
 }
 
 } // namespace gantry::container::test
