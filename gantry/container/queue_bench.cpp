@@ -70,8 +70,12 @@ void threads(benchmark::internal::Benchmark* b) {
 BENCHMARK(cycles<queue<element, gantry::reclaim::epoch>>)->Name("queue_cycle/gantry_epoch")->Apply(threads);
 BENCHMARK(cycles<queue<element, gantry::reclaim::hazard>>)->Name("queue_cycle/gantry_hazard")->Apply(threads);
 BENCHMARK(cycles<queue<element, gantry::reclaim::counted>>)->Name("queue_cycle/gantry_counted")->Apply(threads);
-BENCHMARK(cycles<xenium_queue<test::xenium_epoch>>)->Name("queue_cycle/xenium_ramalhete_epoch")->Apply(threads);
-BENCHMARK(cycles<xenium_queue<test::xenium_hazard>>)->Name("queue_cycle/xenium_ramalhete_hazard")->Apply(threads);
+BENCHMARK(cycles<xenium_queue<gantry::reclaim::test::xenium_epoch>>)
+    ->Name("queue_cycle/xenium_ramalhete_epoch")
+    ->Apply(threads);
+BENCHMARK(cycles<xenium_queue<gantry::reclaim::test::xenium_hazard>>)
+    ->Name("queue_cycle/xenium_ramalhete_hazard")
+    ->Apply(threads);
 BENCHMARK(cycles<libcds_queue<cds::container::BasketQueue<cds::gc::HP, element>>, test::libcds_attachment>)
     ->Name("queue_cycle/libcds_basket_hazard")
     ->Apply(threads);
