@@ -2,7 +2,6 @@
 #include <gantry/sync/detail/spin_then_sleep.hpp>
 #include <gantry/sync/shared_mutex.hpp>
 
-#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cstdint>
@@ -12,7 +11,7 @@ namespace gantry::sync {
 
 namespace detail {
 
-constinit thread_local reader_line* reader_line_here = nullptr;
+constinit thread_local reader reader_here{.line = nullptr, .held = 0};
 constinit std::array<reader_line, tuning::shared_mutex_lines> reader_lines{};
 constinit std::atomic<std::uint32_t> reader_lines_used{0};
 
@@ -25,15 +24,12 @@ struct line_keeper {
     line_keeper& operator=(const line_keeper&) = delete;
     ~line_keeper() {
         ended = true;
-        reader_line* const line = std::exchange(reader_line_here, nullptr);
+        reader_line* const line = std::exchange(reader_here.line, nullptr);
         if (line == nullptr)
             return;
         // A lock that the thread leaves locked stays locked: then the line is lost.
-        const bool empty = std::ranges::all_of(line->slots, [](const reader_line::slot& slot) {
-            return slot.load(std::memory_order_relaxed) == nullptr; // relaxed: owner
-        });
         // UNPROVEN: in models the light fence after a slot was emptied is a full one, and so orders that before this.
-        if (empty)
+        if (std::exchange(reader_here.held, 0) == 0)
             line->owned.store(0, std::memory_order_release); // order: line.w
     }
     bool used = false;
@@ -43,7 +39,7 @@ constinit thread_local bool line_keeper::ended = false;
 thread_local line_keeper keeper;
 
 void claim_line() noexcept {
-    if (reader_line_here != nullptr || line_keeper::ended)
+    if (reader_here.line != nullptr || line_keeper::ended)
         return;
     for (std::uint32_t i = 0; i != reader_lines.size(); ++i) {
         std::uint32_t free = 0;
@@ -59,7 +55,7 @@ void claim_line() noexcept {
                                                         std::memory_order_relaxed)) { // relaxed: revalidated
         }
         keeper.used = true; // constructs it, so that its destructor will run
-        reader_line_here = &reader_lines[i];
+        reader_here.line = &reader_lines[i];
         return;
     }
 }
@@ -154,13 +150,9 @@ bool shared_mutex::lock_shared_slow(steady_deadline deadline) noexcept {
     }
 }
 
-void shared_mutex::unlock_shared_slow() noexcept {
-    const std::uint64_t before = word_.fetch_sub(reader_one, std::memory_order_release); // order: leave.w
-    GANTRY_DEBUG_ASSERT((before & readers_mask) != 0);
-    if ((before & writer) != 0 && (before & readers_mask) == reader_one) {
-        detail::put(drained_, 1);
-        wake_one(drained_);
-    }
+void shared_mutex::tell_drained() noexcept {
+    detail::put(drained_, 1);
+    wake_one(drained_);
 }
 
 bool shared_mutex::try_lock() noexcept {

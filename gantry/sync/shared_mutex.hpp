@@ -81,10 +81,16 @@ struct alignas(cache_line_bytes) reader_line {
     std::atomic<std::uint32_t> emptied{0}; // changes when one may have been
 };
 
-// One table and one pointer a thread in the whole program, whatever shared objects it consists of.
+// A thread's line, if it has one, and how many of its slots are in use.
+struct reader {
+    reader_line* line;
+    std::uint32_t held;
+};
+
+// One table and one of these a thread in the whole program, whatever shared objects it consists of.
 extern constinit std::array<reader_line, tuning::shared_mutex_lines> reader_lines [[gnu::visibility("default")]];
 extern constinit std::atomic<std::uint32_t> reader_lines_used [[gnu::visibility("default")]];
-extern constinit thread_local reader_line* reader_line_here [[gnu::visibility("default")]];
+extern constinit thread_local reader reader_here [[gnu::visibility("default")]];
 void wake_writers(reader_line& line) noexcept;
 
 inline void empty_slot(reader_line& line, reader_line::slot& slot) noexcept {
@@ -108,10 +114,10 @@ public:
     }
 
     void lock_shared() noexcept {
-        if (!take_slot())
+        if (!take_slot() && !count())
             static_cast<void>(lock_shared_slow(no_deadline));
     }
-    [[nodiscard]] bool try_lock_shared() noexcept { return take_slot() || try_lock_shared_slow(); }
+    [[nodiscard]] bool try_lock_shared() noexcept { return take_slot() || count() || try_lock_shared_slow(); }
 
     template<class Rep, class Period>
     [[nodiscard]] bool try_lock_shared_for(std::chrono::duration<Rep, Period> duration) noexcept {
@@ -125,15 +131,19 @@ public:
     }
 
     void unlock_shared() noexcept {
-        if (detail::reader_line* const line = detail::reader_line_here; line != nullptr) {
-            for (detail::reader_line::slot& slot : line->slots) {
+        if (detail::reader& me = detail::reader_here; me.held != 0) {
+            for (detail::reader_line::slot& slot : me.line->slots) {
                 if (slot.load(std::memory_order_relaxed) == this) { // relaxed: owner
-                    detail::empty_slot(*line, slot);
+                    --me.held;
+                    detail::empty_slot(*me.line, slot);
                     return;
                 }
             }
         }
-        unlock_shared_slow();
+        const std::uint64_t before = word_.fetch_sub(reader_one, std::memory_order_release); // order: leave.w
+        GANTRY_DEBUG_ASSERT((before & readers_mask) != 0);
+        if ((before & writer) != 0 && (before & readers_mask) == reader_one)
+            tell_drained();
     }
 
     void lock() noexcept {
@@ -183,27 +193,44 @@ private:
     static constexpr std::uint64_t writers_wait_mask = 0x7FFFULL << 49U;
 
     [[nodiscard]] bool take_slot() noexcept {
-        detail::reader_line* const line = detail::reader_line_here;
         // relaxed: revalidated
-        if (line == nullptr || (word_.load(std::memory_order_relaxed) & biased) == 0)
+        if ((word_.load(std::memory_order_relaxed) & biased) == 0)
             return false;
-        for (detail::reader_line::slot& slot : line->slots) {
+        detail::reader& me = detail::reader_here;
+        if (me.line == nullptr)
+            return false;
+        for (detail::reader_line::slot& slot : me.line->slots) {
             if (slot.load(std::memory_order_relaxed) != nullptr) // relaxed: owner
                 continue;
             // Release: a writer of the lock that was in this slot before sees that its reader has left.
             slot.store(this, std::memory_order_release); // order: leave.w
             asymmetric_fence_light();
-            if ((word_.load(std::memory_order_acquire) & biased) != 0) [[likely]] // order: hand_over.r
+            if ((word_.load(std::memory_order_acquire) & biased) != 0) [[likely]] { // order: hand_over.r
+                ++me.held;
                 return true;
-            detail::empty_slot(*line, slot);
+            }
+            detail::empty_slot(*me.line, slot);
             return false;
         }
         return false;
     }
 
+    // Counts the caller in, if there is neither bias, nor reason for it, nor a writer.
+    [[nodiscard]] bool count() noexcept {
+        std::uint64_t seen = word_.load(std::memory_order_relaxed);         // relaxed: revalidated
+        const std::uint32_t reads = reads_.load(std::memory_order_relaxed); // relaxed: stale-ok
+        // order: hand_over.r; relaxed: revalidated
+        if ((seen & (writer | biased)) != 0 || reads >= tuning::shared_mutex_bias_reads ||
+            !word_.compare_exchange_strong(seen, seen + reader_one, std::memory_order_acquire,
+                                           std::memory_order_relaxed))
+            return false;
+        reads_.store(reads + 1, std::memory_order_relaxed); // relaxed: stale-ok
+        return true;
+    }
+
     [[nodiscard]] bool try_lock_shared_slow() noexcept;
     [[nodiscard]] bool lock_shared_slow(steady_deadline deadline) noexcept;
-    void unlock_shared_slow() noexcept;
+    void tell_drained() noexcept;
     [[nodiscard]] bool join(std::uint64_t one, std::uint64_t mask, std::uint64_t& seen) noexcept;
     [[nodiscard]] bool await(std::uint64_t one, std::uint64_t mask, std::uint64_t same, std::uint64_t as,
                              std::atomic<std::uint32_t>& units, steady_deadline deadline) noexcept;
