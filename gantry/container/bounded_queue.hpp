@@ -93,8 +93,8 @@ public:
     template<class... Args>
     requires std::constructible_from<T, Args...>
     [[nodiscard]] bool try_emplace(Args&&... args) {
-        std::size_t at = 0;
-        if (claim(at, 1) == 0)
+        std::size_t at = tail_.load(std::memory_order_relaxed); // relaxed: revalidated
+        if (!claim_next(at) && claim(at, 1) == 0)
             return false;
         slot& s = slot_of(at);
         filling done{s, at};
@@ -133,14 +133,12 @@ public:
     [[nodiscard]] std::optional<T> try_pop()
     requires std::move_constructible<T>
     {
-        std::optional<T> popped;
-        std::size_t at = 0;
-        if (take(at, 1) != 0) {
-            slot& s = slot_of(at);
-            const emptying done{*this, s, at};
-            popped.emplace(std::move(*s.element()));
-        }
-        return popped;
+        std::size_t at = head_.load(std::memory_order_relaxed); // relaxed: revalidated
+        if (!take_next(at) && take(at, 1) == 0)
+            return std::nullopt;
+        slot& s = slot_of(at);
+        const emptying done{*this, s, at};
+        return std::optional<T>(std::move(*s.element()));
     }
 
     // Moves up to out.size() elements that lie in a row, oldest first, into `out`; how many. 0 for a span that is not
@@ -220,18 +218,30 @@ private:
     // position that mean "filled" and "taken, but unused".
     [[nodiscard]] static constexpr std::size_t filled(std::size_t at) noexcept { return at + 1; }
     [[nodiscard]] static constexpr std::size_t unused(std::size_t at) noexcept { return at + 2; }
-    [[nodiscard]] slot& slot_of(std::size_t at) const noexcept { return slots_[at & (lap_ - 1)]; }
+    [[nodiscard]] slot& slot_of(std::size_t at) const noexcept { return slots_[at & mask_]; }
     [[nodiscard]] std::size_t next(std::size_t at) const noexcept {
-        const std::size_t index = at & (lap_ - 1);
+        const std::size_t index = at & mask_;
         return index + 1 < capacity_ ? at + 1 : at - index + lap_;
     }
     // How many positions come before this one (modulo the words' size).
-    [[nodiscard]] std::size_t number(std::size_t at) const noexcept {
-        return (at / lap_) * capacity_ + (at & (lap_ - 1));
+    [[nodiscard]] std::size_t number(std::size_t at) const noexcept { return (at / lap_) * capacity_ + (at & mask_); }
+
+    // One attempt at the usual case: the slot at position `at` is free, or filled, and nobody else comes.
+    [[nodiscard]] bool claim_next(std::size_t at) noexcept {
+        if (slot_of(at).turn.load(std::memory_order_acquire) != at) // order: freed.r
+            return false;
+        // order: agree.w; relaxed: revalidated
+        return tail_.compare_exchange_strong(at, next(at), std::memory_order_seq_cst, std::memory_order_relaxed);
+    }
+    [[nodiscard]] bool take_next(std::size_t at) noexcept {
+        if (slot_of(at).turn.load(std::memory_order_acquire) != filled(at)) // order: filled.r
+            return false;
+        // order: agree.w; relaxed: revalidated
+        return head_.compare_exchange_strong(at, next(at), std::memory_order_seq_cst, std::memory_order_relaxed);
     }
 
     // Takes up to `wanted` free slots in a row for a push; how many, from position `at` on. 0: full.
-    [[nodiscard]] std::size_t claim(std::size_t& at, std::size_t wanted) {
+    [[nodiscard, gnu::noinline]] std::size_t claim(std::size_t& at, std::size_t wanted) {
         backoff pause;
         std::size_t tail = tail_.load(std::memory_order_relaxed); // relaxed: revalidated
         for (;;) {
@@ -259,7 +269,7 @@ private:
 
     // Takes up to `wanted` elements in a row for a pop, passing over unused slots; how many, from position `at` on.
     // 0: empty.
-    [[nodiscard]] std::size_t take(std::size_t& at, std::size_t wanted) {
+    [[nodiscard, gnu::noinline]] std::size_t take(std::size_t& at, std::size_t wanted) {
         backoff pause;
         std::size_t head = head_.load(std::memory_order_relaxed); // relaxed: revalidated
         for (;;) {
@@ -300,6 +310,7 @@ private:
     // constant after construction
     const std::size_t capacity_;
     const std::size_t lap_ = std::bit_ceil(capacity_ + 2);
+    const std::size_t mask_ = lap_ - 1;
     const std::unique_ptr<slot[]> slots_;
     // shared atomics: the positions of the next push and of the next pop
     alignas(cache_line_bytes) std::atomic<std::size_t> tail_{0};

@@ -39,7 +39,7 @@ struct gantry_deque {
     deque<std::uint64_t> deque_;
 };
 
-// Pointers only.
+// Pointers only; with room for all from the start: an element came out twice when it grew under a thief.
 struct xenium_deque {
     void push(std::uint64_t value) {
         if (!deque_.try_push(reinterpret_cast<char*>(value)))
@@ -59,7 +59,7 @@ struct xenium_deque {
         value = reinterpret_cast<std::uint64_t>(stolen);
         return true;
     }
-    xenium::chase_work_stealing_deque<char> deque_;
+    xenium::chase_work_stealing_deque<char, xenium::policy::capacity<(1U << 18U)>> deque_;
 };
 
 struct std_mutex_deque {
