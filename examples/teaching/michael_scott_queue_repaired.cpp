@@ -28,7 +28,7 @@ public:
         }
         node& n = nodes_[mine];
         n.value.store(value, std::memory_order_relaxed);
-        n.next.store(changed(n.next.load(std::memory_order_relaxed), none), std::memory_order_release);
+        n.next.store(changed(n.next.load(std::memory_order_relaxed), none), std::memory_order_relaxed);
         for (;;) {
             std::uint64_t last = tail_.load(std::memory_order_acquire);
             std::uint64_t next = nodes_[index(last)].next.load(std::memory_order_acquire);
@@ -68,7 +68,7 @@ public:
                 continue;
             }
             const int value = nodes_[index(next)].value.load(std::memory_order_relaxed);
-            if (head_.compare_exchange_strong(first, changed(first, index(next)), std::memory_order_acq_rel,
+            if (head_.compare_exchange_strong(first, changed(first, index(next)), std::memory_order_release,
                                               std::memory_order_relaxed)) {
                 give_back(index(first));
                 return value;
@@ -166,4 +166,15 @@ GANTRY_MODEL(a_node_comes_back_under_a_push) {
     other.join();
     GANTRY_CHECK(mine || pushed);
     GANTRY_CHECK_EQ(q.pop() + q.pop(), (mine ? 4 : 0) + (pushed ? 2 : 0));
+}
+
+GANTRY_MODEL(a_pop_helps_a_push) {
+    queue q;
+    int theirs = 0;
+    std::thread one([&] { GANTRY_CHECK(q.push(1)); });
+    std::thread two([&] { theirs = q.pop(); });
+    GANTRY_CHECK(q.push(4));
+    one.join();
+    two.join();
+    GANTRY_CHECK_EQ(theirs + q.pop() + q.pop(), 5);
 }

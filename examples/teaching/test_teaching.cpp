@@ -36,6 +36,7 @@ constexpr lesson lessons[] = {
     {"counted_nodes_go_round", fault::none, 1000},
     {"counted_nodes_are_pushed_and_popped", fault::none, 1000},
     {"a_node_comes_back_under_a_push", fault::none, 1000},
+    {"a_pop_helps_a_push", fault::none, 3000},
 };
 
 bool as_it_should_be(const lesson& l, const model_result& r) {
