@@ -107,7 +107,7 @@ TEST(mutex, destroyed_by_the_next_holder) {
     }
 }
 
-#if GANTRY_DEBUG_CHECKS
+#if GANTRY_LOCK_CHECKS
 // Misuse is reported in debug builds.
 TEST(mutex_death, misuse) {
     EXPECT_DEATH(

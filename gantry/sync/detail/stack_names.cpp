@@ -112,12 +112,16 @@ private:
 
 } // namespace
 
-call_stack current_stack(std::size_t skipped) {
+[[gnu::noinline]] call_stack current_stack(std::size_t skipped) {
     std::array<void*, 24> frames{};
-    const int size = backtrace(frames.data(), static_cast<int>(frames.size()));
+    const auto end = frames.begin() + backtrace(frames.data(), static_cast<int>(frames.size()));
+    // Sanitizers take backtrace() over and add frames of their own: the caller's is where this function returns to.
+    auto frame = std::find(frames.begin(), end, __builtin_return_address(0));
+    for (; skipped != 0 && frame != end; --skipped)
+        ++frame;
     call_stack stack;
-    for (std::size_t i = skipped + 1; i < static_cast<std::size_t>(size) && stack.size != stack.frames.size(); ++i)
-        stack.frames[stack.size++] = frames[i];
+    for (; frame != end && stack.size != stack.frames.size(); ++frame)
+        stack.frames[stack.size++] = *frame;
     return stack;
 }
 
