@@ -76,10 +76,12 @@ BENCHMARK(cycles<xenium_queue<gantry::reclaim::test::xenium_epoch>>)
 BENCHMARK(cycles<xenium_queue<gantry::reclaim::test::xenium_hazard>>)
     ->Name("queue_cycle/xenium_ramalhete_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<libcds_queue<cds::container::BasketQueue<cds::gc::HP, element>>, gantry::reclaim::test::libcds_attachment>)
+BENCHMARK(
+    cycles<libcds_queue<cds::container::BasketQueue<cds::gc::HP, element>>, gantry::reclaim::test::libcds_attachment>)
     ->Name("queue_cycle/libcds_basket_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<libcds_queue<cds::container::OptimisticQueue<cds::gc::HP, element>>, gantry::reclaim::test::libcds_attachment>)
+BENCHMARK(cycles<libcds_queue<cds::container::OptimisticQueue<cds::gc::HP, element>>,
+                 gantry::reclaim::test::libcds_attachment>)
     ->Name("queue_cycle/libcds_optimistic_hazard")
     ->Apply(threads);
 BENCHMARK(cycles<moodycamel_queue>)->Name("queue_cycle/moodycamel_try")->Apply(threads);
