@@ -231,6 +231,24 @@ GANTRY_MODEL(bounded_queue_refusals_agree_on_unused_slots) {
     GANTRY_CHECK(!full || !empty);
 }
 
+// The refusals of batches agree as those of single elements do.
+GANTRY_MODEL(bounded_queue_refusals_agree_on_batches) {
+    bounded_queue<element> q(2);
+    GANTRY_CHECK(q.try_push(std::make_unique<std::int64_t>(100)));
+    bool full = false;
+    std::thread producer([&] {
+        std::array<element, 1> first{std::make_unique<std::int64_t>(1)};
+        GANTRY_CHECK_EQ(q.try_push_range(first), 1U);
+        std::array<element, 1> second{std::make_unique<std::int64_t>(2)};
+        full = q.try_push_range(second) == 0;
+    });
+    std::array<element, 1> out;
+    GANTRY_CHECK_EQ(q.try_pop_some(out), 1U);
+    const bool empty = q.try_pop_some(out) == 0;
+    producer.join();
+    GANTRY_CHECK(!full || !empty);
+}
+
 GANTRY_MODEL(bounded_queue_size) {
     bounded_queue<int> q(1);
     std::thread producer([&] { static_cast<void>(q.try_push(1)); });

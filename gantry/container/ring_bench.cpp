@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// spsc/<implementation>/cap:N: one thread pushes, one pops; see test_transfer.hpp. `_batch`: 32 numbers at a time.
+// spsc/<implementation>/cap:N/threads:N: one thread pushes, one pops (one thread alone: in turn, so that nothing waits
+// and nothing is shared); see test_transfer.hpp. `_batch`: 32 numbers at a time.
 #include <gantry/container/bounded_queue.hpp>
 #include <gantry/container/ring.hpp>
 #include <gantry/container/test_mutex_deque.hpp>
@@ -79,18 +80,24 @@ struct libcds_spsc {
 };
 
 template<class Queue, bool Batches>
-void spsc(benchmark::State& state, std::size_t capacity) {
-    state.SetItemsProcessed(test::transfer<Queue, Batches>(state, capacity, 2));
+void spsc(benchmark::State& state, std::size_t capacity, std::uint64_t threads) {
+    state.SetItemsProcessed(test::transfer<Queue, Batches>(state, capacity, threads));
 }
 
 template<class Queue, bool Batches = false>
 void add(const char* name) {
-    for (const std::size_t capacity : {16U, 1024U}) {
-        benchmark::RegisterBenchmark((std::string("spsc/") + name + "/cap:" + std::to_string(capacity)).c_str(),
-                                     spsc<Queue, Batches>, capacity)
+    const auto one = [&](std::size_t capacity, std::uint64_t threads) {
+        benchmark::RegisterBenchmark(
+            (std::string("spsc/") + name + "/cap:" + std::to_string(capacity) + "/threads:" + std::to_string(threads))
+                .c_str(),
+            spsc<Queue, Batches>, capacity, threads)
             ->UseRealTime()
             ->Unit(benchmark::kMillisecond);
-    }
+    };
+    one(16, 2);
+    one(1024, 2);
+    if (!Batches)
+        one(1024, 1);
 }
 
 [[maybe_unused]] const bool added = [] {
