@@ -29,7 +29,6 @@
 //          carries: the node and its element
 //   tail : push and help, tail_ CAS (release)  ->  push, guard.protect (acquire)   carries: the node as made
 //   head : try_pop, head_ CAS (release)  ->  try_pop, guard.protect (acquire)   carries: the node as made
-//   still : try_pop, head_ CAS (release)  ->  try_pop, second load of head_ (acquire)   carries: nothing
 // Relaxed used as: revalidated (tail, compared again by the compare-exchange that moves it), stale-ok, owner
 
 #include <gantry/base/backoff.hpp>
@@ -72,11 +71,11 @@ public:
 
     template<class... Args>
     void emplace(Args&&... args) {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
         std::unique_ptr<node, memory> made(memory::make());
         std::construct_at(&made->value, std::forward<Args>(args)...);
         node* const added = made.release();
-        typename Scheme::section section(domain_);
-        typename Scheme::guard guard(section);
         backoff backoff;
         for (;;) {
             node* const last = guard.protect(tail_);                 // order: tail.r
@@ -104,16 +103,15 @@ public:
             node* first = first_guard.protect(head_);           // order: head.r
             node* const next = next_guard.protect(first->next); // order: link.r
             // The guard holds `next` only if it was not retired before: while `first` is the head, it was not.
-            if (head_.load(std::memory_order_acquire) != first) // order: still.r
+            if (head_.load(std::memory_order_relaxed) != first) // relaxed: revalidated
                 continue;
             if (next == nullptr)
                 return std::nullopt;
             // A node that is retired must not be the tail.
             if (tail_.load(std::memory_order_relaxed) == first) // relaxed: revalidated
                 move_tail(first, next);
-            if (head_.compare_exchange_strong(
-                    first, next, std::memory_order_release,
-                    std::memory_order_relaxed)) { // order: head.w, still.w; relaxed: revalidated
+            if (head_.compare_exchange_strong(first, next, std::memory_order_release,
+                                              std::memory_order_relaxed)) { // order: head.w; relaxed: revalidated
                 section.retire(first, memory(), sizeof(node));
                 const spent value{*next};
                 return std::optional<T>(std::move(next->value));

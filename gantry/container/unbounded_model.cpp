@@ -154,6 +154,17 @@ GANTRY_MODEL(queue_hazard_push_against_push) {
     push_against_push<queue<hazard>>();
 }
 
+// A node is made by one thread, made the first by another, and looked at by a third.
+GANTRY_MODEL(queue_epoch_three_threads) {
+    gantry::reclaim::epoch_domain domain;
+    ms_queue<element, epoch> one(domain);
+    std::thread pushing([&] { one.push(std::make_unique<std::int64_t>(1)); });
+    std::thread popping([&] { static_cast<void>(one.try_pop()); });
+    static_cast<void>(one.empty());
+    pushing.join();
+    popping.join();
+}
+
 // empty() never follows a node that is gone.
 GANTRY_MODEL(queue_empty_against_pop) {
     gantry::reclaim::hazard_domain domain;
