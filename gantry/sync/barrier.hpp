@@ -34,8 +34,8 @@
 //   all others wait), revalidated (setting the mark of sleepers)
 
 #include <gantry/base/assert.hpp>
-#include <gantry/base/backoff.hpp>
 #include <gantry/base/wait.hpp>
+#include <gantry/sync/detail/spin_then_sleep.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -135,15 +135,14 @@ private:
     static constexpr std::uint32_t one_phase = 2;
 
     [[nodiscard]] bool await(std::uint32_t phase, steady_deadline deadline) const noexcept {
-        backoff backoff;
-        for (;;) {
+        for (bool spun = false;; spun = true) {
             std::uint32_t seen = phase_.load(std::memory_order_acquire); // order: next.r
             if ((seen & ~asleep) != phase)
                 return true;
-            if (!backoff.exhausted()) {
-                backoff.pause();
+            if (!spun && detail::spin_while([&] {
+                    return (phase_.load(std::memory_order_relaxed) & ~asleep) == phase; // relaxed: revalidated
+                }))
                 continue;
-            }
             // relaxed: revalidated
             if (seen == phase && !phase_.compare_exchange_strong(seen, phase | asleep, std::memory_order_relaxed,
                                                                  std::memory_order_relaxed))

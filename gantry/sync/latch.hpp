@@ -29,8 +29,8 @@
 // Relaxed used as: revalidated (setting the mark of sleepers)
 
 #include <gantry/base/assert.hpp>
-#include <gantry/base/backoff.hpp>
 #include <gantry/base/wait.hpp>
+#include <gantry/sync/detail/spin_then_sleep.hpp>
 
 #include <atomic>
 #include <chrono>
@@ -85,15 +85,14 @@ private:
     static constexpr std::uint32_t one = 2;
 
     [[nodiscard]] bool await(steady_deadline deadline) const noexcept {
-        backoff backoff;
-        for (;;) {
+        for (bool spun = false;; spun = true) {
             std::uint32_t seen = word_.load(std::memory_order_acquire); // order: down.r
             if (seen < one)
                 return true;
-            if (!backoff.exhausted()) {
-                backoff.pause();
+            if (!spun && detail::spin_while([this] {
+                    return word_.load(std::memory_order_relaxed) >= one; // relaxed: revalidated
+                }))
                 continue;
-            }
             // relaxed: revalidated
             if ((seen & asleep) == 0 && !word_.compare_exchange_strong(seen, seen | asleep, std::memory_order_relaxed,
                                                                        std::memory_order_relaxed))

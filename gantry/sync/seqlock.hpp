@@ -70,18 +70,17 @@ public:
     ~seqlock() = default;
 
     [[nodiscard]] T load() const noexcept {
-        backoff backoff;
-        for (;;) {
-            if (const auto copy = try_read())
-                return to_value(*copy);
+        words copy;
+        for (backoff backoff; !try_read(copy);)
             backoff.pause();
-        }
+        return to_value(copy);
     }
 
     // Nothing when a writer was there.
     [[nodiscard]] std::optional<T> try_load() const noexcept {
-        if (const auto copy = try_read())
-            return to_value(*copy);
+        words copy;
+        if (try_read(copy))
+            return to_value(copy);
         return std::nullopt;
     }
 
@@ -113,24 +112,37 @@ public:
 private:
     using word = std::uintptr_t;
     static constexpr std::size_t words_count = (sizeof(T) + sizeof(word) - 1) / sizeof(word);
+    static constexpr std::size_t unrolled_max = 8;
     using words = std::array<word, words_count>;
 
     [[nodiscard]] static T to_value(const words& from) noexcept {
-        std::array<std::byte, sizeof(T)> bytes;
-        std::memcpy(bytes.data(), from.data(), sizeof(T));
-        return std::bit_cast<T>(bytes);
+        if constexpr (sizeof(T) == sizeof(words)) {
+            return std::bit_cast<T>(from);
+        } else {
+            std::array<std::byte, sizeof(T)> bytes;
+            std::memcpy(bytes.data(), from.data(), sizeof(T));
+            return std::bit_cast<T>(bytes);
+        }
     }
 
-    [[nodiscard]] std::optional<words> try_read() const noexcept {
+    // Word by word by name, so that a small value stays in registers: g++ keeps a loop over atomics, whose stores to
+    // the stack a copy of the value by vector instructions then has to wait for.
+    template<std::size_t... I>
+    void read_all(words& copy, std::index_sequence<I...>) const noexcept {
+        ((copy[I] = data_[I].load(std::memory_order_acquire)), ...); // order: begin.r
+    }
+
+    [[nodiscard]] bool try_read(words& copy) const noexcept {
         const std::uint64_t before = sequence_.load(std::memory_order_acquire); // order: end.r
         if ((before & 1U) != 0)
-            return std::nullopt;
-        words copy;
-        for (std::size_t i = 0; i != words_count; ++i)
-            copy[i] = data_[i].load(std::memory_order_acquire);  // order: begin.r
-        if (sequence_.load(std::memory_order_relaxed) != before) // relaxed: revalidated
-            return std::nullopt;
-        return copy;
+            return false;
+        if constexpr (words_count <= unrolled_max) {
+            read_all(copy, std::make_index_sequence<words_count>());
+        } else {
+            for (std::size_t i = 0; i != words_count; ++i)
+                copy[i] = data_[i].load(std::memory_order_acquire); // order: begin.r
+        }
+        return sequence_.load(std::memory_order_relaxed) == before; // relaxed: revalidated
     }
 
     // The writer's own look.

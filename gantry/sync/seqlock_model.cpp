@@ -6,6 +6,7 @@
 #include <gantry/check/model.hpp>
 #include <gantry/sync/seqlock.hpp>
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <thread>
@@ -42,6 +43,16 @@ GANTRY_MODEL(seqlock_is_not_torn) {
     }
     writer.join();
     GANTRY_CHECK(value.load().second == 1);
+}
+
+// A value that is too long to be read word by word by name.
+GANTRY_MODEL(seqlock_of_many_words) {
+    seqlock<std::array<std::int64_t, 9>> value;
+    std::thread writer([&] { value.store({1, 0, 0, 0, 0, 0, 0, 0, 1}); });
+    if (const auto seen = value.try_load()) {
+        GANTRY_CHECK_EQ(seen->front(), seen->back());
+    }
+    writer.join();
 }
 
 GANTRY_MODEL(seqlock_two_stores) {
