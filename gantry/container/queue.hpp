@@ -110,26 +110,24 @@ public:
 
     // The oldest element; nothing: empty.
     [[nodiscard]] std::optional<T> try_pop() {
-        std::optional<T> popped;
         typename Scheme::section section(domain_);
         typename Scheme::guard guard(section);
         for (;;) {
             segment* const s = guard.protect(head_); // order: head.r
             if (s->is_empty())
-                return popped;
+                return std::nullopt;
             const std::size_t index = s->pop_index.fetch_add(1, std::memory_order_acq_rel); // order: taken.rw
             if (index < slots_each) [[likely]] {
                 slot& at = s->slots[index];
                 if (at.wait_filled()) [[likely]] {
                     const dropping gone{at};
-                    popped.emplace(std::move(*at.element()));
-                    return popped;
+                    return std::optional<T>(std::move(*at.element()));
                 }
                 continue;
             }
             segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
             if (next == nullptr)
-                return popped;
+                return std::nullopt;
             // The tail goes first: who finds a segment through it must find one that has not been retired.
             move_tail(s, next);
             segment* seen = s;

@@ -125,11 +125,12 @@ public:
     [[nodiscard]] std::optional<T> try_pop()
     requires std::move_constructible<T>
     {
-        std::optional<T> popped;
-        if (T* const first = try_front()) {
-            popped.emplace(std::move(*first));
-            drop(first);
-        }
+        T* const first = try_front();
+        if (first == nullptr)
+            return std::nullopt;
+        // Made with its value: an optional that is filled later is returned through memory that stalls the load.
+        std::optional<T> popped(std::move(*first));
+        drop(first);
         return popped;
     }
 
