@@ -231,7 +231,7 @@ void domain::look(detail::record& mine) noexcept {
         peak_.store(garbage, std::memory_order_relaxed);                                             // relaxed: stats
     if (shared_bytes_.load(std::memory_order_relaxed) == 0 && garbage <= options_.garbage_bytes_max) // relaxed: stats
         [[likely]] {
-        take_unprotected(mine, nullptr);
+        static_cast<void>(take_unprotected(mine, nullptr));
         free_unprotected(mine);
     } else {
         relieve(mine);

@@ -48,7 +48,7 @@ std::size_t epoch_domain::take_unprotected(detail::record& mine, detail::heap* s
         from.batches.erase(from.batches.begin(), end);
         return taken;
     };
-    take(own);
+    static_cast<void>(take(own));
     return shared == nullptr ? 0 : take(*shared);
 }
 
