@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: MIT
-# The peers in bench_container: libcds and oneTBB are libraries, Boost and xenium headers.
+# The peers in bench_container: libcds, Concurrency Kit and oneTBB are libraries, Boost and xenium headers.
 find_library(GANTRY_LIBCDS cds REQUIRED)
+find_library(GANTRY_LIBCK ck REQUIRED)
 find_package(TBB REQUIRED)
-mark_as_advanced(GANTRY_LIBCDS)
+mark_as_advanced(GANTRY_LIBCDS GANTRY_LIBCK)
+# C headers that C++ does not take as they are.
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/ck_bench.cpp PROPERTIES COMPILE_OPTIONS "-fpermissive;-w")
 # libcds uses 16-byte compare-exchange; a failure order above the success order is allowed since C++17, and g++ 12 warns.
 target_compile_options(bench_container PRIVATE $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-invalid-memory-model>)
 if(CMAKE_SYSTEM_PROCESSOR STREQUAL "x86_64")
   target_compile_options(bench_container PRIVATE -mcx16)
 endif()
-target_link_libraries(bench_container PRIVATE ${GANTRY_LIBCDS} TBB::tbb atomic)
+target_link_libraries(bench_container PRIVATE ${GANTRY_LIBCDS} ${GANTRY_LIBCK} TBB::tbb atomic)

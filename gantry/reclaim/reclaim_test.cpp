@@ -346,7 +346,7 @@ TEST(epoch, the_sample_of_epoch_hpp) {
     node last;
     std::atomic<node*> head{new node};
     node* const unlinked = head.exchange(&last, std::memory_order_acq_rel);
-    const int file = 3;
+    const int file = 3 + static_cast<int>(closed.size());
     {
         gantry::reclaim::epoch_pin pin; // of the default domain
         const node* const seen = head.load(std::memory_order_acquire);

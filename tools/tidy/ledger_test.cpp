@@ -173,6 +173,13 @@ TEST(Ledger, OtherSide) {
     EXPECT_THAT(places("ledger", {{"gantry/base/x.hpp", "// Ordering ledger\n//   e : one -> two\n" + write},
                                   {"gantry/base/y.hpp", "// Ordering ledger: see gantry/base/x.hpp\n" + read}}),
                 IsEmpty());
+    // One side is in the code of whoever calls; the side that is here is asked for.
+    EXPECT_THAT(places("ledger",
+                       {{"gantry/base/x.hpp", "// Ordering ledger\n//   e : one -> two  other side: caller\n" + read}}),
+                IsEmpty());
+    EXPECT_THAT(
+        messages("ledger", {{"gantry/base/x.hpp", "// Ordering ledger\n//   e : one -> two  other side: caller\n"}}),
+        ElementsAre(HasSubstr("never used")));
     EXPECT_THAT(messages("ledger", {{"gantry/base/x.hpp", "// Ordering ledger\n//   e : one -> two  other side: "
                                                           "gantry/base/gone.hpp\n" +
                                                               write + read}}),
