@@ -20,7 +20,8 @@
 // Ordering: what happened before a push is seen after the pop of its element, and what happened before a pop after the
 //   push that uses its room. Linearizable, refusals included: "full" and "empty" were so at one moment. Linearization:
 //   the store or exchange of the own index; for a refusal the last load of the other's.
-// Cost: capacity * sizeof(T) bytes and three blocks of cache_line_bytes. A push or pop is one release store; the other
+// Cost: sizeof(T) bytes for each slot, capacity rounded up to a power of two of them, and three blocks of
+//   cache_line_bytes. A push or pop is one release store; the other
 //   side's index is read once for as many elements as it was then ahead. The first refusal after a success costs a
 //   read-modify-write of the own index.
 // Failure: a refused value stays with its owner, untouched. When a constructor or assignment of T throws, the ring is
@@ -43,6 +44,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <concepts>
 #include <cstddef>
 #include <memory>
@@ -63,7 +65,7 @@ public:
     ~ring() {
         while (T* const left = try_front())
             drop(left);
-        std::allocator<T>().deallocate(slots_, capacity_);
+        std::allocator<T>().deallocate(slots_, mask_ + 1);
     }
 
     // False: full, and the value is where it was.
@@ -85,8 +87,7 @@ public:
         const std::size_t tail = push_.index.load(std::memory_order_relaxed); // relaxed: owner
         if (tail - push_.other_seen == capacity_ && !has_room(tail))
             return false;
-        std::construct_at(slots_ + push_.slot, std::forward<Args>(args)...);
-        advance(push_, 1);
+        std::construct_at(slots_ + (tail & mask_), std::forward<Args>(args)...);
         publish_tail(tail + 1);
         return true;
     }
@@ -104,17 +105,16 @@ public:
         const std::size_t count = std::min(room, values.size());
         batch done{*this, tail};
         while (done.count != count) {
-            const std::size_t run = std::min(count - done.count, capacity_ - push_.slot);
+            const std::size_t slot = (tail + done.count) & mask_;
+            const std::size_t run = std::min(count - done.count, mask_ + 1 - slot);
             T* const from = values.data() + done.count;
             if constexpr (std::is_nothrow_move_constructible_v<T>) {
-                std::uninitialized_move_n(from, run, slots_ + push_.slot);
+                std::uninitialized_move_n(from, run, slots_ + slot);
                 done.count += run;
-                advance(push_, run);
             } else {
                 for (std::size_t i = 0; i != run; ++i) {
-                    std::construct_at(slots_ + push_.slot, std::move(from[i]));
+                    std::construct_at(slots_ + slot + i, std::move(from[i]));
                     ++done.count;
-                    advance(push_, 1);
                 }
             }
         }
@@ -134,6 +134,18 @@ public:
         return popped;
     }
 
+    // The same into an element that is there. False: empty, and `out` is what it was.
+    [[nodiscard]] bool try_pop(T& out)
+    requires std::is_move_assignable_v<T>
+    {
+        T* const first = try_front();
+        if (first == nullptr)
+            return false;
+        out = std::move(*first);
+        drop(first);
+        return true;
+    }
+
     // Moves up to out.size() elements, oldest first, into `out` and frees their slots at once; how many. 0 for a span
     // that is not empty: empty.
     [[nodiscard]] std::size_t try_pop_some(std::span<T> out)
@@ -146,19 +158,18 @@ public:
         const std::size_t count = std::min(there, out.size());
         taken done{*this, head};
         while (done.count != count) {
-            const std::size_t run = std::min(count - done.count, capacity_ - pop_.slot);
-            T* const from = slots_ + pop_.slot;
+            const std::size_t slot = (head + done.count) & mask_;
+            const std::size_t run = std::min(count - done.count, mask_ + 1 - slot);
+            T* const from = slots_ + slot;
             if constexpr (std::is_nothrow_move_assignable_v<T>) {
                 std::move(from, from + run, out.data() + done.count);
                 std::destroy_n(from, run);
                 done.count += run;
-                advance(pop_, run);
             } else {
                 for (std::size_t i = 0; i != run; ++i) {
                     out[done.count] = std::move(from[i]);
                     std::destroy_at(from + i);
                     ++done.count;
-                    advance(pop_, 1);
                 }
             }
         }
@@ -170,13 +181,14 @@ public:
         const std::size_t head = pop_.index.load(std::memory_order_relaxed); // relaxed: owner
         if (head == pop_.other_seen && !has_element(head))
             return nullptr;
-        return slots_ + pop_.slot;
+        return slots_ + (head & mask_);
     }
 
     // Destroys what try_front() showed.
     void drop_front() {
-        GANTRY_DEBUG_ASSERT(pop_.index.load(std::memory_order_relaxed) != pop_.other_seen); // relaxed: owner
-        drop(slots_ + pop_.slot);
+        const std::size_t head = pop_.index.load(std::memory_order_relaxed); // relaxed: owner
+        GANTRY_DEBUG_ASSERT(head != pop_.other_seen);
+        drop(slots_ + (head & mask_));
     }
 
     // How many elements there are: of the push side at least as many as are there when it returns, of the pop side at
@@ -196,7 +208,6 @@ private:
     struct alignas(cache_line_bytes) side {
         std::atomic<std::size_t> index{0};
         std::size_t other_seen = 0; // the other side's index when it was looked at last
-        std::size_t slot = 0;       // index modulo capacity
         std::size_t agreed = 0;     // the index when it was exchanged last: agree
     };
 
@@ -222,13 +233,7 @@ private:
 
     [[nodiscard]] static T* allocate(std::size_t capacity) {
         GANTRY_ASSERT(capacity >= 1);
-        return std::allocator<T>().allocate(capacity);
-    }
-
-    void advance(side& mine, std::size_t count) noexcept {
-        mine.slot += count;
-        if (mine.slot == capacity_)
-            mine.slot = 0;
+        return std::allocator<T>().allocate(std::bit_ceil(capacity));
     }
 
     void publish_tail(std::size_t tail) noexcept {
@@ -241,7 +246,6 @@ private:
     void drop(T* first) {
         const std::size_t head = pop_.index.load(std::memory_order_relaxed); // relaxed: owner
         std::destroy_at(first);
-        advance(pop_, 1);
         publish_head(head + 1);
     }
 
@@ -274,6 +278,7 @@ private:
     // constant after construction
     T* const slots_;
     const std::size_t capacity_;
+    const std::size_t mask_ = std::bit_ceil(capacity_) - 1; // of a slot's number
     // one thread only, but for the index
     side push_;
     side pop_;

@@ -33,6 +33,9 @@ struct gantry_queue : Queue {
     using Queue::Queue;
     [[nodiscard]] bool push(std::uint64_t value) { return this->try_push(value); }
     [[nodiscard]] bool pop(std::uint64_t& value) {
+        if constexpr (requires { this->try_pop(value); }) {
+            return this->try_pop(value);
+        }
         const std::optional<std::uint64_t> popped = this->try_pop();
         if (popped)
             value = *popped;
