@@ -193,7 +193,7 @@ TEST(bounded_queue_stress, all_arrive_in_order) {
             });
         }
         threads.clear();
-        constexpr std::uint64_t all = threads_a_side * each;
+        const std::uint64_t all = threads_a_side * each;
         EXPECT_EQ(sum.load(std::memory_order_relaxed), all * (all - 1) / 2);
     }
 }
