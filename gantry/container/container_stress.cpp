@@ -71,7 +71,7 @@ bool is_long() {
 TEST(ring_stress, order) {
     for (const std::size_t capacity : {1U, 2U, 7U, 64U, 1000U}) {
         ring<element> r(capacity);
-        const std::uint64_t count = is_long() ? 100'000 : 20'000;
+        const std::uint64_t count = is_long() ? 100'000 : 3'000;
         std::jthread producer([&, random = prng(seed(), capacity)]() mutable {
             for (std::uint64_t next = 0; next != count;) {
                 std::vector<element> batch;
@@ -152,7 +152,7 @@ TEST(bounded_queue_stress, linearizable) {
 TEST(bounded_queue_stress, all_arrive_in_order) {
     for (const std::size_t capacity : {1U, 2U, 5U, 100U}) {
         constexpr std::uint64_t threads_a_side = 3;
-        const std::uint64_t each = is_long() ? 20'000 : 4'000;
+        const std::uint64_t each = is_long() ? 20'000 : 1'000;
         bounded_queue<element> q(capacity);
         std::atomic<std::uint64_t> sum{0};
         std::atomic<std::uint64_t> taken{0};
