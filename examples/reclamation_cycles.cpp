@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-// What reclamation costs: a worker on each CPU pushes three 64-bit numbers on a shared stack (or queue) and pops three,
-// 2^26 times. Each second: cycles per second and worker so far, as quantiles; at the end the time, the ratios and the
-// garbage that there was at most.
+// What reclamation costs: a worker on each CPU pushes an element of three 64-bit numbers on a shared stack (or queue)
+// and pops one, 2^26 times. Each second: cycles per second and worker so far, as quantiles; at the end the time, the
+// ratios and the garbage that there was at most.
 #include <gantry/container/ms_queue.hpp>
 #include <gantry/container/treiber_stack.hpp>
 #include <gantry/reclaim/counted.hpp>
@@ -35,6 +35,7 @@ struct element {
 
 struct options {
     std::uint64_t cycles = std::uint64_t{1} << 26U;
+    std::uint64_t burst = 1;
     unsigned threads = std::max(1U, std::thread::hardware_concurrency());
     double seconds = 0; // no limit
     double report_seconds = 1;
@@ -97,11 +98,11 @@ outcome run(const options& given, const std::string& scheme) {
             threads.emplace_back([&] {
                 std::uint64_t bad = 0;
                 for (std::uint64_t i = 0; i != given.cycles && !stop.load(std::memory_order_relaxed);) {
-                    for (std::uint64_t k = 0; k != 3; ++k)
+                    for (std::uint64_t k = 0; k != given.burst; ++k)
                         shared.push(element{{i, k, i ^ k}});
-                    for (int k = 0; k != 3; ++k) {
+                    for (std::uint64_t k = 0; k != given.burst; ++k) {
                         std::optional<element> got = shared.try_pop();
-                        while (!got) // others hold three each at most: ours come
+                        while (!got) // each worker pushes before it pops: one comes
                             got = shared.try_pop();
                         bad += (got->numbers[0] ^ got->numbers[1]) != got->numbers[2];
                     }
@@ -159,8 +160,10 @@ outcome run_scheme(const options& given, const std::string& name) {
 int main(int argc, char** argv) {
     options given;
     CLI::App app{"Pushes and pops on a shared stack or queue, with each way to reclaim memory."};
-    app.add_option("--cycles", given.cycles, "Cycles of three pushes and three pops, for each worker (2^26)")
+    app.add_option("--cycles", given.cycles, "Cycles for each worker (2^26)")
         ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 40U));
+    app.add_option("--burst", given.burst, "Pushes, then as many pops, in a cycle (1)")
+        ->check(CLI::Range(std::uint64_t{1}, std::uint64_t{1} << 20U));
     app.add_option("--threads", given.threads, "Workers (one for each CPU)")->check(CLI::Range(1U, 1024U));
     app.add_option("--seconds", given.seconds, "Stop each scheme after so many seconds (0: when the cycles are done)")
         ->check(CLI::NonNegativeNumber);
