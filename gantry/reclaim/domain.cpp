@@ -60,7 +60,7 @@ struct held_record {
     const domain* in;
     std::uint64_t domain_id;
     detail::record* mine;
-    detail::cached_record* cache; // of this thread
+    detail::cached_record* cache; // of this thread; nullptr: it is in none yet
 };
 
 constinit thread_local bool thread_is_ending = false;
@@ -75,15 +75,16 @@ public:
     ~held_records() {
         thread_is_ending = true;
         for (const held_record& one : list_) {
-            one.cache->domain_id = 0;
+            if (one.cache != nullptr)
+                one.cache->domain_id = 0;
             give_back(one);
         }
     }
 
-    [[nodiscard]] detail::record* find(std::uint64_t domain_id) const noexcept {
-        for (const held_record& one : list_) {
+    [[nodiscard]] held_record* find(std::uint64_t domain_id) noexcept {
+        for (held_record& one : list_) {
             if (one.domain_id == domain_id)
-                return one.mine;
+                return &one;
         }
         return nullptr;
     }
@@ -108,20 +109,23 @@ held_records& records_of_thread() {
 
 } // namespace
 
-detail::record* detail::find_record(domain& in, cached_record& cache) noexcept {
+detail::record* detail::find_record(domain& in, cached_record* cache) noexcept {
     if (thread_is_ending) {
         record* const mine = in.claim();
         mine->duties |= record::temporary;
         return mine;
     }
     held_records& held = records_of_thread();
-    record* mine = held.find(in.id_);
-    if (mine == nullptr) {
-        mine = in.claim();
-        held.add({.in = &in, .domain_id = in.id_, .mine = mine, .cache = &cache});
+    held_record* found = held.find(in.id_);
+    if (found == nullptr) {
+        held.add({.in = &in, .domain_id = in.id_, .mine = in.claim(), .cache = nullptr});
+        found = held.find(in.id_);
     }
-    cache = {.domain_id = in.id_, .mine = mine};
-    return mine;
+    if (cache != nullptr) {
+        *cache = {.domain_id = in.id_, .mine = found->mine};
+        found->cache = cache;
+    }
+    return found->mine;
 }
 
 bool detail::is_cached(const cached_record& cache, const record& r) noexcept {
@@ -201,8 +205,7 @@ void domain::reset_garbage_bytes_peak() noexcept {
 }
 
 bool domain::collect() noexcept {
-    detail::cached_record none{0, nullptr};
-    detail::record& mine = *detail::find_record(*this, none);
+    detail::record& mine = *detail::find_record(*this, nullptr);
     adopt(mine);
     mine.duties |= detail::record::look;
     attend(mine);

@@ -89,7 +89,7 @@ protected:
     void attend(detail::record& mine) noexcept;
 
 private:
-    friend detail::record* detail::find_record(domain& in, detail::cached_record& cache) noexcept;
+    friend detail::record* detail::find_record(domain& in, detail::cached_record* cache) noexcept;
     friend bool detail::is_cached(const detail::cached_record& cache, const detail::record& r) noexcept;
     friend class detail_live_domains;
 

@@ -108,8 +108,9 @@ struct cached_record {
     record* mine;
 };
 
-// Out of line: looks in the thread's list of records, or claims one and puts it there.
-[[nodiscard]] record* find_record(domain& in, cached_record& cache) noexcept;
+// Out of line: looks in the thread's list of records, or claims one and puts it there. What it finds goes into the
+// cache (nullptr: into none), which the thread's end empties.
+[[nodiscard]] record* find_record(domain& in, cached_record* cache) noexcept;
 
 // True for the thread whose cache it is, as long as it keeps the record.
 [[nodiscard]] bool is_cached(const cached_record& cache, const record& r) noexcept;
@@ -120,7 +121,7 @@ inline constinit thread_local cached_record cache_of{0, nullptr};
 template<class Record>
 [[nodiscard]] Record& record_of_thread(domain& in, std::uint64_t id) noexcept {
     cached_record& cache = cache_of<Record>;
-    record* const mine = cache.domain_id == id ? cache.mine : find_record(in, cache);
+    record* const mine = cache.domain_id == id ? cache.mine : find_record(in, &cache);
     return *static_cast<Record*>(mine);
 }
 
