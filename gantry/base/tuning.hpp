@@ -57,6 +57,18 @@ inline constexpr std::uint32_t shared_mutex_bias_reads = detail::pick(std::uint3
 inline constexpr std::size_t shared_mutex_lines = detail::pick(std::size_t{256}, 2);
 inline constexpr std::size_t shared_mutex_slots = detail::pick(std::size_t{8}, 1);
 
+// Channels: how often an operation tries again before it sleeps, and how often who changed a channel looks whether
+// somebody awake takes what there is before it wakes a sleeper; whether channels learn if spinning pays: after so many
+// spins in vain only one in so many waits spins.
+inline constexpr std::uint32_t channel_spin_looks = detail::pick(std::uint32_t{200}, 1);
+inline constexpr std::uint32_t channel_call_looks = detail::pick(std::uint32_t{8}, 0);
+inline constexpr bool channel_spin_learns = detail::pick(true, false);
+inline constexpr std::uint32_t channel_spin_misses = detail::pick(std::uint32_t{16}, 1);
+inline constexpr std::uint32_t channel_spin_trial = detail::pick(std::uint32_t{32}, 1);
+
+// A rendezvous: how often the longest waiter may be passed over for one that is awake.
+inline constexpr std::uint32_t rendezvous_passes = detail::pick(std::uint32_t{64}, 1);
+
 // Unbounded channel: a block of elements is about this large, and never smaller than so many elements.
 inline constexpr std::size_t channel_block_bytes = detail::pick(std::size_t{4096}, 0);
 inline constexpr std::size_t channel_block_slots_min = detail::pick(std::size_t{8}, 2);

@@ -82,14 +82,14 @@ std::uint32_t send_all(const channel::sender<T>& tx, std::uint32_t sender, std::
         case 1:
             if (auto pushed = tx.try_push(T(numbered(sender, next))))
                 ++next;
-            else if (pushed.error().reason == errc::closed)
+            else if (is_end(pushed.error().reason))
                 return next;
             break;
         case 2:
             if (auto pushed =
                     tx.push_for(T(numbered(sender, next)), std::chrono::microseconds(random.uniform_below(50))))
                 ++next;
-            else if (pushed.error().reason == errc::closed)
+            else if (is_end(pushed.error().reason))
                 return next;
             break;
         default: {
@@ -102,7 +102,7 @@ std::uint32_t send_all(const channel::sender<T>& tx, std::uint32_t sender, std::
                 next += size;
             } else {
                 next += static_cast<std::uint32_t>(pushed.error().pushed);
-                if (pushed.error().reason == errc::closed)
+                if (is_end(pushed.error().reason))
                     return next;
             }
         }
@@ -117,7 +117,7 @@ void receive_all(const channel::receiver<T>& rx, prng random, Take take) {
     const auto one = [&](const channel::pop_result<T>& popped) {
         if (popped)
             take(popped->number());
-        return popped || popped.error() != errc::closed;
+        return popped || !is_end(popped.error());
     };
     for (bool open = true; open;) {
         switch (random.uniform_below(4)) {
@@ -135,7 +135,7 @@ void receive_all(const channel::receiver<T>& rx, prng random, Take take) {
             const auto popped = rx.pop_some(std::back_inserter(batch), 1 + random.uniform_below(9));
             for (const T& value : batch)
                 take(value.number());
-            open = popped || popped.error() != errc::closed;
+            open = popped || !is_end(popped.error());
         }
         }
     }
@@ -304,7 +304,7 @@ TEST(channel_stress, time_outs_lose_nothing) {
             ASSERT_EQ(popped.error(), errc::timeout);
         }
     }
-    EXPECT_EQ(rx.pop().error(), errc::closed);
+    EXPECT_EQ(rx.pop().error(), errc::disconnected);
 }
 
 } // namespace

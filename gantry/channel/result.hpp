@@ -21,11 +21,18 @@
 namespace gantry::channel {
 
 enum class errc : std::uint8_t {
-    empty = 1, // try_pop: nothing is there now
-    full,      // try_push: no room now
-    closed,    // push: nothing goes in any more; pop: and nothing is left to come out
-    timeout,   // the deadline passed while full (push) or empty (pop)
+    empty = 1,    // try_pop: nothing is there now
+    full,         // try_push: no room now
+    closed,       // somebody called close(). push: nothing goes in any more; pop: and nothing is left to come out
+    timeout,      // the deadline passed while full (push) or empty (pop)
+    disconnected, // the same as closed, because every handle of the other side is gone
+    too_large,    // push: the element alone is over the limit of bytes
 };
+
+// Whether it will be so for ever: closed or disconnected.
+[[nodiscard]] constexpr bool is_end(errc reason) noexcept {
+    return reason == errc::closed || reason == errc::disconnected;
+}
 
 [[nodiscard]] constexpr std::string_view to_string(errc reason) noexcept {
     switch (reason) {
@@ -37,6 +44,10 @@ enum class errc : std::uint8_t {
         return "closed";
     case errc::timeout:
         return "timeout";
+    case errc::disconnected:
+        return "disconnected";
+    case errc::too_large:
+        return "too large";
     }
     return "unknown";
 }

@@ -20,10 +20,11 @@
 //   constructor allocates.
 // Ordering: what happened before a push is seen after the pop of its element. Linearizable, refusals included: "full"
 //   and "empty" were so at one moment. Linearization: the compare-exchange of the index; for a refusal the last load of
-//   the other side's index.
+//   the other side's index; close, its read-modify-write.
 // Cost: capacity slots of sizeof(T) plus one word, rounded up to T's alignment, and two blocks of cache_line_bytes. A
 //   push or pop is one compare-exchange on a line that its side shares and one store to the slot.
-// Failure: a refused value stays with its owner, untouched. When making an element throws, and it could not be made
+// Failure: a refused value stays with its owner, untouched: the queue is full, or closed. When making an element
+// throws, and it could not be made
 //   before a slot was taken (see try_emplace), its slot stays unused until pops have passed it. When moving an element
 //   out throws, that element is lost: destroyed.
 // Lifetime: destroys what is left; by then no thread may use it.
@@ -34,8 +35,9 @@
 //   filled : try_emplace and try_push_range, turn store (release)  ->  take, turn load (acquire)   carries: the element
 //   freed  : try_pop and try_pop_some, turn store (release)  ->  claim, turn load (acquire)   carries: that the slot is
 //            empty
-//   agree  : compare-exchange of an index (seq_cst)  ->  wait_for_room and wait_for_element, loads of both indices
+//   agree  : compare-exchange of an index, close (seq_cst)  ->  claim, take and is_empty, loads of both indices
 //            (seq_cst)   carries: nothing; a refusal sees all that came before it in the one order of these
+//   closed : close, tail fetch_or (release)  ->  is_closed, tail load (acquire)   carries: what came before close()
 // Relaxed used as: revalidated (an index before its compare-exchange), stale-ok (size), pre-publish (constructor, and
 //   destructor)
 
@@ -67,8 +69,8 @@ public:
     bounded_queue(const bounded_queue&) = delete;
     bounded_queue& operator=(const bounded_queue&) = delete;
     ~bounded_queue() {
-        const std::size_t tail = tail_.load(std::memory_order_relaxed); // relaxed: pre-publish
-        std::size_t at = head_.load(std::memory_order_relaxed);         // relaxed: pre-publish
+        const std::size_t tail = tail_.load(std::memory_order_relaxed) & ~closed_mark; // relaxed: pre-publish
+        std::size_t at = head_.load(std::memory_order_relaxed);                        // relaxed: pre-publish
         for (; at != tail; at = next(at)) {
             slot& s = slot_of(at);
             if (s.turn.load(std::memory_order_relaxed) == filled(at)) // relaxed: pre-publish
@@ -76,7 +78,7 @@ public:
         }
     }
 
-    // False: full, and the value is where it was.
+    // False: full or closed, and the value is where it was.
     [[nodiscard]] bool try_push(T&& value)
     requires std::move_constructible<T>
     {
@@ -88,8 +90,8 @@ public:
         return try_emplace(value);
     }
 
-    // False: full, and the arguments are where they were. The element is made in its slot. If its constructor throws,
-    // the slot stays unused for a lap.
+    // False: full or closed, and the arguments are where they were. The element is made in its slot. If its constructor
+    // throws, the slot stays unused for a lap.
     template<class... Args>
     requires std::constructible_from<T, Args...>
     [[nodiscard]] bool try_emplace(Args&&... args) {
@@ -104,7 +106,8 @@ public:
     }
 
     // Moves as many of the values in as there is room for in a row, first ones first; how many. 0 for a range that is
-    // not empty: full. If a move throws, the values before that one are in and the others are where they were.
+    // not empty: full or closed. If a move throws, the values before that one are in and the others are where they
+    // were.
     [[nodiscard]] std::size_t try_push_range(std::span<T> values)
     requires std::move_constructible<T>
     {
@@ -141,40 +144,61 @@ public:
         return std::optional<T>(std::move(*s.element()));
     }
 
-    // Moves up to out.size() elements that lie in a row, oldest first, into `out`; how many. 0 for a span that is not
-    // empty: empty. If an assignment throws, that element is lost and the count with it: the first elements of `out`
-    // have been assigned.
-    [[nodiscard]] std::size_t try_pop_some(std::span<T> out)
-    requires std::is_move_assignable_v<T>
-    {
-        if (out.empty())
+    // Moves up to `max` elements that lie in a row out, oldest first: *out = std::move(element), ++out for each; how
+    // many. 0 for max >= 1: empty. If an assignment throws, that element is lost and the count with it.
+    template<class Out>
+    [[nodiscard]] std::size_t try_pop_some(Out& out, std::size_t max) {
+        if (max == 0)
             return 0;
         std::size_t count = 0;
         std::size_t at = 0;
-        if constexpr (!std::is_nothrow_move_assignable_v<T>) {
-            while (count != out.size() && take(at, 1) != 0) {
-                slot& s = slot_of(at);
-                const emptying done{*this, s, at};
-                out[count] = std::move(*s.element());
-                ++count;
-            }
-        } else {
-            count = take(at, out.size());
-            for (std::size_t i = 0; i != count; ++i) {
-                slot& s = slot_of(at);
-                const emptying done{*this, s, at};
-                out[i] = std::move(*s.element());
-                at = next(at);
-            }
+        // Elements that are taken and then not moved would be lost: where that can happen they are taken one by one.
+        constexpr bool is_safe = noexcept(*out = std::declval<T>()) && noexcept(++out);
+        std::size_t left = is_safe ? take(at, max) : max;
+        for (; left != 0; --left) {
+            if (!is_safe && take(at, 1) == 0)
+                break;
+            slot& s = slot_of(at);
+            const emptying done{*this, s, at};
+            *out = std::move(*s.element());
+            ++out;
+            ++count;
+            at = next(at);
         }
         return count;
+    }
+    [[nodiscard]] std::size_t try_pop_some(std::span<T> out)
+    requires std::is_move_assignable_v<T>
+    {
+        T* to = out.data();
+        return try_pop_some(to, out.size());
+    }
+
+    // Nothing goes in any more; what is in comes out.
+    void close() noexcept {
+        tail_.fetch_or(closed_mark, std::memory_order_seq_cst); // order: agree.w, closed.w
+    }
+    // What it says stays so: a refusal by a queue that is then found closed can be put down to that.
+    [[nodiscard]] bool is_closed() const noexcept {
+        return (tail_.load(std::memory_order_acquire) & closed_mark) != 0; // order: closed.r
+    }
+
+    // Whether a pop had found nothing at one moment of the call.
+    [[nodiscard]] bool is_empty() const noexcept {
+        const std::size_t head = head_.load(std::memory_order_seq_cst);        // order: agree.r
+        return (tail_.load(std::memory_order_seq_cst) & ~closed_mark) == head; // order: agree.r
+    }
+    // Whether a push had found no room.
+    [[nodiscard]] bool is_full() const noexcept {
+        const std::size_t tail = tail_.load(std::memory_order_seq_cst) & ~closed_mark; // order: agree.r
+        return head_.load(std::memory_order_seq_cst) + lap_ == tail;                   // order: agree.r
     }
 
     // How many positions were taken by pushes and not yet by pops, slots that stay unused included, of two moments:
     // exact when nobody pushes or pops, otherwise a figure between 0 and capacity().
     [[nodiscard]] std::size_t size() const noexcept {
-        const std::size_t head = head_.load(std::memory_order_relaxed); // relaxed: stale-ok
-        const std::size_t tail = tail_.load(std::memory_order_relaxed); // relaxed: stale-ok
+        const std::size_t head = head_.load(std::memory_order_relaxed);                // relaxed: stale-ok
+        const std::size_t tail = tail_.load(std::memory_order_relaxed) & ~closed_mark; // relaxed: stale-ok
         const std::size_t difference = number(tail) - number(head);
         return static_cast<std::ptrdiff_t>(difference) < 0 ? 0 : std::min(difference, capacity_);
     }
@@ -209,6 +233,9 @@ private:
         }
     };
 
+    // In the index of the pushes. No turn has it, so a push to a closed queue finds no slot free.
+    static constexpr std::size_t closed_mark = std::size_t{1} << (sizeof(std::size_t) * 8 - 1);
+
     [[nodiscard]] static std::size_t checked(std::size_t capacity) {
         GANTRY_ASSERT(capacity >= 1 && capacity <= (std::size_t{1} << (sizeof(std::size_t) * 8 - 3)));
         return capacity;
@@ -240,7 +267,7 @@ private:
         return head_.compare_exchange_strong(at, next(at), std::memory_order_seq_cst, std::memory_order_relaxed);
     }
 
-    // Takes up to `wanted` free slots in a row for a push; how many, from position `at` on. 0: full.
+    // Takes up to `wanted` free slots in a row for a push; how many, from position `at` on. 0: full or closed.
     [[nodiscard, gnu::noinline]] std::size_t claim(std::size_t& at, std::size_t wanted) {
         backoff pause;
         std::size_t tail = tail_.load(std::memory_order_relaxed); // relaxed: revalidated
@@ -261,7 +288,7 @@ private:
             const std::size_t seen = std::exchange(tail, tail_.load(std::memory_order_seq_cst)); // order: agree.r
             if (tail != seen)
                 continue;
-            if (head_.load(std::memory_order_seq_cst) + lap_ == tail) // order: agree.r
+            if ((tail & closed_mark) != 0 || head_.load(std::memory_order_seq_cst) + lap_ == tail) // order: agree.r
                 return 0;
             pause.pause(); // a pop has taken the slot's element and has not freed it yet
         }
@@ -301,7 +328,7 @@ private:
             const std::size_t seen = std::exchange(head, head_.load(std::memory_order_seq_cst)); // order: agree.r
             if (head != seen)
                 continue;
-            if (tail_.load(std::memory_order_seq_cst) == head) // order: agree.r
+            if ((tail_.load(std::memory_order_seq_cst) & ~closed_mark) == head) // order: agree.r
                 return 0;
             pause.pause(); // a push has taken the slot and has not filled it yet
         }

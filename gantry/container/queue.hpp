@@ -26,7 +26,8 @@
 //   one and, if it comes before the push of its slot, two.
 // Failure: push() throws std::bad_alloc, or what T's constructor throws: then nothing was pushed. If the slot was
 //   spoiled the element moves to another: when T's move throws there, it is lost. When moving an element out throws,
-//   that element is lost: destroyed.
+//   that element is lost: destroyed. try_push() and try_push_range() leave what they refuse, or what they have no
+//   memory for, where it was.
 // Lifetime: segments go to the domain when their last slot has been taken, so memory is given back as the queue is
 //   drained. The queue destroys what is left; by then no thread may use it. The domain outlives it.
 // Origin: Ramalhete and Correia's FAAArrayQueue, from Morrison and Afek, "Fast concurrent queues for x86 processors"
@@ -44,10 +45,14 @@
 //   taken   : try_pop, pop_index fetch_add (release)  ->  is_empty, pop_index load, and try_pop, fetch_add (acquire)
 //             carries: the pushes that the other pop had seen, so that a queue is not called empty for having seen a
 //             pop without them
+//   closed  : mark_closed, closed_ store (release)  ->  is_closed, closed_ load (acquire)   carries: the end of the
+//   last
+//             segment, so that what is found empty after it is drained
 // Relaxed used as: revalidated (push_index: the slot's state decides; a look at next before it is followed), stale-ok
 // (a look before an exchange, size),
 //   pre-publish (destructor)
 
+#include <gantry/base/assert.hpp>
 #include <gantry/base/backoff.hpp>
 #include <gantry/base/cache_line.hpp>
 #include <gantry/base/tuning.hpp>
@@ -62,6 +67,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <utility>
 
 namespace gantry::container {
@@ -78,7 +84,7 @@ public:
     queue& operator=(const queue&) = delete;
     ~queue() {
         segment* s = head_.load(std::memory_order_relaxed); // relaxed: pre-publish
-        while (s != nullptr) {
+        while (s != nullptr && s != end_mark()) {
             s->destroy_left();
             delete std::exchange(s, s->next.load(std::memory_order_relaxed)); // relaxed: pre-publish
         }
@@ -108,6 +114,147 @@ public:
         }
     }
 
+    // Moves the value in, unless the queue is closed (false): then it is where it was. It must be an object of its own,
+    // not the base of another: what a pop has spoiled is put back there.
+    [[nodiscard]] bool try_push(T&& value)
+    requires std::is_nothrow_move_constructible_v<T>
+    {
+        return try_push_range(std::span(&value, 1)) == 1;
+    }
+
+    // The same for several values, which may come to lie with others' between them; how many are in. Fewer than there
+    // are: closed.
+    [[nodiscard]] std::size_t try_push_range(std::span<T> values)
+    requires std::is_nothrow_move_constructible_v<T>
+    {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        std::size_t done = 0;
+        while (done != values.size()) {
+            segment* const s = guard.protect(tail_); // order: tail.r
+            const std::size_t wanted = std::min(values.size() - done, slots_each);
+            const std::size_t index =
+                s->push_index.fetch_add(wanted, std::memory_order_relaxed); // relaxed: revalidated
+            if (index < slots_each) [[likely]] {
+                for (std::size_t i = index; i != std::min(index + wanted, slots_each); ++i) {
+                    slot& at = s->slots[i];
+                    if (at.state.load(std::memory_order_relaxed) != filling::unfilled) // relaxed: revalidated
+                        continue;
+                    if (at.fill(std::move(values[done]))) {
+                        ++done;
+                    } else {
+                        put_back(values[done], at);
+                    }
+                }
+                continue;
+            }
+            segment* next = s->next.load(std::memory_order_acquire); // order: segment.r
+            if (next == nullptr) {
+                auto fresh = std::make_unique<segment>(s->number + slots_each);
+                const std::size_t first = std::min(values.size() - done, slots_each);
+                for (std::size_t i = 0; i != first; ++i) {
+                    std::construct_at(fresh->slots[i].element(), std::move(values[done + i]));
+                    fresh->slots[i].state.store(filling::filled, std::memory_order_relaxed); // relaxed: pre-publish
+                }
+                fresh->push_index.store(first, std::memory_order_relaxed); // relaxed: pre-publish
+                // order: segment.rw
+                if (s->next.compare_exchange_strong(next, fresh.get(), std::memory_order_release,
+                                                    std::memory_order_acquire)) {
+                    move_tail(s, fresh.release());
+                    done += first;
+                    continue;
+                }
+                for (std::size_t i = 0; i != first; ++i)
+                    put_back(values[done + i], fresh->slots[i]);
+            }
+            if (next == end_mark()) {
+                s->push_index.fetch_sub(wanted, std::memory_order_relaxed); // relaxed: stale-ok
+                mark_closed();
+                return done;
+            }
+            move_tail(s, next);
+        }
+        return done;
+    }
+
+    // Nothing goes in any more (push() and emplace() must not be called any more); what is in comes out.
+    void close() {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        for (;;) {
+            segment* const s = guard.protect(tail_); // order: tail.r
+            // No push finds a slot in this segment any more, and then none a segment after it.
+            s->push_index.fetch_or(frozen_mark, std::memory_order_relaxed); // relaxed: revalidated
+            segment* next = nullptr;
+            // order: segment.rw
+            if (s->next.compare_exchange_strong(next, end_mark(), std::memory_order_release,
+                                                std::memory_order_acquire) ||
+                next == end_mark()) {
+                mark_closed();
+                return;
+            }
+            move_tail(s, next);
+        }
+    }
+    [[nodiscard]] bool is_closed() const noexcept {
+        return closed_.load(std::memory_order_acquire); // order: closed.r
+    }
+
+    // Whether a try_pop() had found nothing at one moment of the call.
+    [[nodiscard]] bool is_empty() {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        for (;;) {
+            segment* const s = guard.protect(head_); // order: head.r
+            if (s->is_empty())
+                return true;
+            if (s->pop_index.load(std::memory_order_relaxed) < slots_each) // relaxed: stale-ok
+                return false;
+            segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
+            if (next == nullptr || next == end_mark())
+                return true;
+            move_head(section, s, next);
+        }
+    }
+
+    // Moves up to `max` elements out, oldest first: *out = std::move(element), ++out for each; how many. 0 for max >=
+    // 1: empty. If an assignment throws, that element is lost.
+    template<class Out>
+    [[nodiscard]] std::size_t try_pop_some(Out& out, std::size_t max) {
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        std::size_t done = 0;
+        while (done != max) {
+            segment* const s = guard.protect(head_); // order: head.r
+            if (s->is_empty())
+                return done;
+            // Not more than pushes have taken: a pop that comes before its push spoils a slot.
+            const std::size_t pushed =
+                s->push_index.load(std::memory_order_relaxed) & ~frozen_mark;        // relaxed: stale-ok
+            const std::size_t popped = s->pop_index.load(std::memory_order_relaxed); // relaxed: stale-ok
+            const std::size_t there = std::min(pushed, slots_each) - std::min({popped, pushed, slots_each});
+            const std::size_t wanted = std::clamp<std::size_t>(there, 1, max - done);
+            const std::size_t index = s->pop_index.fetch_add(wanted, std::memory_order_acq_rel); // order: taken.rw
+            if (index < slots_each) [[likely]] {
+                for (std::size_t i = index; i != std::min(index + wanted, slots_each); ++i) {
+                    slot& at = s->slots[i];
+                    if (!at.wait_filled())
+                        continue;
+                    const dropping gone{at};
+                    *out = std::move(*at.element());
+                    ++out;
+                    ++done;
+                }
+                continue;
+            }
+            segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
+            if (next == nullptr || next == end_mark())
+                return done;
+            move_head(section, s, next);
+        }
+        return done;
+    }
+
     // The oldest element; nothing: empty.
     [[nodiscard]] std::optional<T> try_pop() {
         typename Scheme::section section(domain_);
@@ -126,14 +273,9 @@ public:
                 continue;
             }
             segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
-            if (next == nullptr)
+            if (next == nullptr || next == end_mark())
                 return std::nullopt;
-            // The tail goes first: who finds a segment through it must find one that has not been retired.
-            move_tail(s, next);
-            segment* seen = s;
-            // order: head.w; relaxed: stale-ok
-            if (head_.compare_exchange_strong(seen, next, std::memory_order_release, std::memory_order_relaxed))
-                section.retire(s);
+            move_head(section, s, next);
         }
     }
 
@@ -147,8 +289,8 @@ public:
         const segment* const t = last.protect(tail_);  // order: tail.r
         const std::size_t popped =
             h->number + std::min(h->pop_index.load(std::memory_order_relaxed), slots_each); // relaxed: stale-ok
-        const std::size_t pushed =
-            t->number + std::min(t->push_index.load(std::memory_order_relaxed), slots_each); // relaxed: stale-ok
+        const std::size_t pushed = t->number + std::min(t->push_index.load(std::memory_order_relaxed) & ~frozen_mark,
+                                                        slots_each); // relaxed: stale-ok
         return pushed > popped ? pushed - popped : 0;
     }
 
@@ -198,6 +340,15 @@ private:
     static constexpr std::size_t slots_each =
         std::max(tuning::queue_segment_bytes / sizeof(slot), tuning::queue_segment_slots_min);
 
+    // In the push index of a segment in which no push may take a slot any more. Pushes that come nevertheless count on
+    // below it for a moment, so what lies beyond the last push looks taken: pops spoil those slots.
+    static constexpr std::size_t frozen_mark = std::size_t{1} << (sizeof(std::size_t) * 8 - 1);
+
+    struct segment;
+
+    // What comes after the last segment of a closed queue.
+    [[nodiscard]] static segment* end_mark() noexcept { return reinterpret_cast<segment*>(alignof(std::max_align_t)); }
+
     struct segment : Scheme::template object<segment> {
         explicit segment(std::size_t before) noexcept : number(before) {}
 
@@ -207,9 +358,10 @@ private:
             // Mostly the next slot is filled: then the index of the pushes, which they fight for, is left alone.
             if (popped < slots_each) {
                 return slots[popped].state.load(std::memory_order_relaxed) != filling::filled && // relaxed: stale-ok
-                       popped >= push_index.load(std::memory_order_relaxed);                     // relaxed: stale-ok
+                       popped >= (push_index.load(std::memory_order_relaxed) & ~frozen_mark);    // relaxed: stale-ok
             }
-            return next.load(std::memory_order_relaxed) == nullptr; // relaxed: revalidated
+            const segment* const after = next.load(std::memory_order_relaxed); // relaxed: revalidated
+            return after == nullptr || after == end_mark();
         }
 
         void destroy_left() noexcept {
@@ -238,6 +390,16 @@ private:
         }
     };
 
+    static void put_back(T& value, slot& at) noexcept {
+        const dropping gone{at};
+        std::destroy_at(&value);
+        std::construct_at(&value, std::move(*at.element()));
+    }
+
+    void mark_closed() noexcept {
+        closed_.store(true, std::memory_order_release); // order: closed.w
+    }
+
     template<class... Args>
     [[nodiscard]] leftover put(typename Scheme::guard& guard, Args&&... args) {
         for (;;) {
@@ -262,11 +424,23 @@ private:
                     move_tail(s, fresh.release());
                     return {};
                 }
+                GANTRY_ASSERT(next != end_mark());
                 move_tail(s, next);
                 return {.at = &fresh->slots[0], .late = std::move(fresh)};
             }
+            GANTRY_ASSERT(next != end_mark());
             move_tail(s, next);
         }
+    }
+
+    // All slots of `from` have been taken by pops.
+    void move_head(typename Scheme::section& section, segment* from, segment* to) {
+        // The tail goes first: who finds a segment through it must find one that has not been retired.
+        move_tail(from, to);
+        segment* seen = from;
+        // order: head.w; relaxed: stale-ok
+        if (head_.compare_exchange_strong(seen, to, std::memory_order_release, std::memory_order_relaxed))
+            section.retire(from);
     }
 
     void move_tail(segment* from, segment* to) noexcept {
@@ -280,6 +454,7 @@ private:
     // shared atomics
     alignas(cache_line_bytes) std::atomic<segment*> tail_;
     alignas(cache_line_bytes) std::atomic<segment*> head_;
+    std::atomic<bool> closed_{false};
 };
 
 } // namespace gantry::container

@@ -1,275 +1,258 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// core<T>: what the handles of one channel share: the elements, one mutex, two condition variables, the handle counts.
+// core<T>: a channel of T as its handles see it, whatever its kind: attempts that do not wait, and the waiting around
+// them.
 //
-// Use it when you write a handle (channel/channel.hpp).
-// Do not use it when you use channels: its shape will change with faster implementations, that of the handles will not.
+// Use it when you write a kind of channel: derive, override the attempts, and call the other side after each change
+// (waiting.hpp).
+// Do not use it when you use channels -> channel/channel.hpp.
 //
-// Who is woken: under the lock each side knows how many of its threads wait and how many of those have been called and
-// are on their way. At the end of every critical section (class section) as many are called as can go on, those on
-// their way included:
+// The two kinds that matter most for speed are known here by name: their attempts are called without a table.
 //
-//     called >= min(waiting, available)      after every section; available = elements, or free slots
-//
-// A thread that leaves its wait, whatever the reason, takes one call with it. If that was another thread's call, that
-// thread still comes, and the section in which the first one found or took the element settles the account anew; so a
-// call is at times made for nothing, and never missing. A thread whose time ran out looks once more before it says so,
-// hence no element is left behind by a call that met a time-out.
-//
-// Threads: all. Progress: blocking; see channel.hpp for allocation.
-// Ordering: everything under the mutex; the handle counts keep the core alive.
-// Cost: one lock a operation (a batch is one operation). Failure: see channel.hpp.
-// Lifetime: deleted by whoever releases the last handle of the second side to go.
-// Origin: a monitor (Hoare 1974); call accounting ours.
-//
-// Ordering ledger
-//   handle : drop_sender and drop_receiver, count fetch_sub (release)  ->  the same fetch_sub of the last one (acquire)
-//            carries: what the other handles of this side did
-//   side   : leave, sides fetch_sub (release)  ->  the same fetch_sub of the second side (acquire)
-//            carries: all uses of the core
-// Relaxed used as: owner (a handle is copied by who has one)
+// Threads: everything from any thread. Progress: attempts as the kind says; operations with patience block.
+// Ordering: of the kind. Cost: an operation that succeeds at once is the attempt and a look at the other side's count.
+// Failure: an attempt that throws leaves the element where it was; waiting then ends.
+// Lifetime: as core_base. Origin: crossbeam-channel's flavors.
 
-#include <gantry/channel/detail/element_queue.hpp>
+#include <gantry/base/backoff.hpp>
+#include <gantry/base/wait.hpp>
+#include <gantry/channel/detail/waiting.hpp>
 #include <gantry/channel/result.hpp>
-#include <gantry/sync/condition_variable.hpp>
-#include <gantry/sync/mutex.hpp>
 
-#include <algorithm>
-#include <atomic>
 #include <chrono>
 #include <concepts>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
-#include <limits>
-#include <mutex>
+#include <memory>
 #include <optional>
 #include <span>
+#include <type_traits>
 #include <utility>
 
 namespace gantry::channel::detail {
 
-// How long an operation waits (its Patience): not at all, or until a time point of any clock.
+// How long an operation waits (its Patience): not at all, or until a deadline.
 struct at_once {};
 
+// Where the elements of a batch go: to(where, element) for each; an iterator for any T.
 template<class T>
-class core {
-public:
-    explicit core(std::optional<std::size_t> capacity) : capacity_(capacity), elements_(capacity) {}
-    core(const core&) = delete;
-    core& operator=(const core&) = delete;
+struct sink {
+    void* where;
+    void (*to)(void*, T&&);
 
-    template<class Patience>
-    push_result<T> push(T&& value, Patience patience) {
-        errc reason{};
-        {
-            section turn(*this);
-            const auto room = turn.await_room(patience);
-            if (room) {
-                elements_.push_back(std::move(value));
-                return {};
-            }
-            reason = room.error();
+    template<class Out>
+    explicit sink(Out& out) noexcept
+        : where(&out), to([](void* at, T&& element) {
+              Out& next = *static_cast<Out*>(at);
+              *next = std::move(element);
+              ++next;
+          }) {}
+
+    sink& operator*() noexcept { return *this; }
+    sink& operator++() noexcept { return *this; }
+    sink& operator=(T&& element) {
+        to(where, std::move(element));
+        return *this;
+    }
+};
+
+// The result becomes the element; if its move throws the result stays as it was, without one.
+template<class T>
+void put_element(pop_result<T>& into, T&& element) {
+    if constexpr (std::is_nothrow_move_constructible_v<T>) {
+        into.emplace(std::move(element));
+    } else {
+        const errc before = into.error();
+        std::destroy_at(&into);
+        try {
+            std::construct_at(&into, std::in_place, std::move(element));
+        } catch (...) {
+            std::construct_at(&into, std::unexpect, before);
+            throw;
         }
-        return push_result<T>(std::unexpect, reason, std::move(value)); // the user's move: outside the lock
+    }
+}
+
+enum class kind : std::uint8_t { ring, chain, other };
+
+template<class T>
+class ring_core;
+template<class T>
+class chain_core;
+
+// Kinds that cannot undo a step need elements whose move cannot fail.
+template<class T>
+inline constexpr bool is_movable_freely = std::is_nothrow_move_constructible_v<T>;
+
+template<class T>
+class core : public core_base {
+public:
+    // errc{} means success.
+
+    // Moves the value in.
+    virtual errc attempt_push(T& value) = 0;
+    // Moves as many in as fit, at least one unless it is refused; adds how many.
+    virtual errc attempt_push_range(std::span<T> values, std::size_t& pushed) = 0;
+    // Moves the oldest element into the result, which has none.
+    virtual errc attempt_pop(pop_result<T>& into) = 0;
+    // Up to `max` of the oldest; adds how many.
+    virtual errc attempt_pop_some(sink<T> out, std::size_t max, std::size_t& popped) = 0;
+
+    // What the element counts for, where bytes are counted.
+    [[nodiscard]] virtual std::size_t bytes_of(const T&) const { return 0; }
+
+    [[nodiscard]] virtual std::size_t size() noexcept = 0;
+    // nullopt: unbounded.
+    [[nodiscard]] virtual std::optional<std::size_t> capacity() const noexcept = 0;
+    // What the elements in it count for, where bytes are counted.
+    [[nodiscard]] virtual std::optional<std::size_t> bytes() noexcept { return std::nullopt; }
+
+    errc try_push(T& value) {
+        if constexpr (is_movable_freely<T>) {
+            if (kind_ == kind::ring) [[likely]]
+                return static_cast<ring_core<T>*>(this)->attempt_push(value);
+            if (kind_ == kind::chain)
+                return static_cast<chain_core<T>*>(this)->attempt_push(value);
+        }
+        return attempt_push(value);
+    }
+    errc try_pop(pop_result<T>& into) {
+        if constexpr (is_movable_freely<T>) {
+            if (kind_ == kind::ring) [[likely]]
+                return static_cast<ring_core<T>*>(this)->attempt_pop(into);
+            if (kind_ == kind::chain)
+                return static_cast<chain_core<T>*>(this)->attempt_pop(into);
+        }
+        return attempt_pop(into);
+    }
+    template<class Out>
+    errc try_pop_some(Out& out, std::size_t max, std::size_t& popped) {
+        if constexpr (is_movable_freely<T>) {
+            if (kind_ == kind::ring) [[likely]]
+                return static_cast<ring_core<T>*>(this)->pop_some(out, max, popped);
+            if (kind_ == kind::chain)
+                return static_cast<chain_core<T>*>(this)->pop_some(out, max, popped);
+        }
+        return attempt_pop_some(sink<T>(out), max, popped);
     }
 
-    // As much as fits at a time, one section each.
+    // Operations with patience. The value is moved from if it went in.
     template<class Patience>
-    std::expected<void, refused_range> push_range(std::span<T> values, Patience patience) {
-        std::size_t pushed = 0;
-        while (pushed != values.size()) {
-            section turn(*this);
-            if (const auto room = turn.await_room(patience); !room)
-                return std::unexpected(refused_range{room.error(), pushed});
-            const std::size_t last = pushed + std::min(values.size() - pushed, free_slots());
-            while (pushed != last) {
-                elements_.push_back(std::move(values[pushed]));
-                ++pushed;
-            }
+    errc push(T& value, Patience patience) {
+        const errc reason = try_push(value);
+        if constexpr (!std::same_as<Patience, at_once>) {
+            if (reason == errc::full) [[unlikely]]
+                return push_waiting(value, deadline_at(patience));
         }
-        return {};
+        return reason;
     }
 
     template<class Patience>
     pop_result<T> pop(Patience patience) {
-        section turn(*this);
-        if (const auto there = turn.await_element(patience); !there)
-            return std::unexpected(there.error());
-        pop_result<T> result(std::in_place, std::move(elements_.front()));
-        elements_.pop_front();
-        return result;
+        pop_result<T> result(std::unexpect, errc::empty);
+        errc reason = try_pop(result);
+        if constexpr (!std::same_as<Patience, at_once>) {
+            if (reason == errc::empty) [[unlikely]]
+                reason = pop_waiting(result, deadline_at(patience));
+        }
+        if (reason != errc{}) [[unlikely]]
+            result.error() = reason;
+        return result; // by the same name everywhere, so that it is not moved
+    }
+
+    template<class Patience>
+    std::expected<void, refused_range> push_range(std::span<T> values, Patience patience) {
+        std::size_t pushed = 0;
+        while (pushed != values.size()) {
+            errc reason = attempt_push_range(values.subspan(pushed), pushed);
+            if constexpr (!std::same_as<Patience, at_once>) {
+                if (reason == errc::full) {
+                    reason = push_waiting(values[pushed], deadline_at(patience));
+                    pushed += reason == errc{} ? 1U : 0U;
+                }
+            }
+            if (reason != errc{})
+                return std::unexpected(refused_range{reason, pushed});
+        }
+        return {};
     }
 
     template<class Out, class Patience>
     std::expected<std::size_t, errc> pop_some(Out& out, std::size_t max, Patience patience) {
-        section turn(*this);
-        if (const auto there = turn.await_element(patience); !there)
-            return std::unexpected(there.error());
-        const std::size_t count = std::min(max, elements_.size());
-        for (std::size_t done = 0; done != count; ++done) {
-            *out = std::move(elements_.front());
-            ++out;
-            elements_.pop_front();
+        std::size_t popped = 0;
+        errc reason = try_pop_some(out, max, popped);
+        if constexpr (!std::same_as<Patience, at_once>) {
+            if (reason == errc::empty) {
+                pop_result<T> first(std::unexpect, errc::empty);
+                reason = pop_waiting(first, deadline_at(patience));
+                if (reason == errc{}) {
+                    *out = *std::move(first);
+                    ++out;
+                    popped = 1;
+                    if (popped != max)
+                        static_cast<void>(try_pop_some(out, max - popped, popped));
+                }
+            }
         }
-        return count;
+        if (popped == 0)
+            return std::unexpected(reason);
+        return popped;
     }
 
-    void close() noexcept {
-        {
-            const std::scoped_lock lock(mutex_);
-            closed_ = true;
-        }
-        poppers_.changed.notify_all();
-        pushers_.changed.notify_all();
-    }
-
-    [[nodiscard]] bool is_closed() const noexcept {
-        const std::scoped_lock lock(mutex_);
-        return closed_;
-    }
-    [[nodiscard]] std::size_t size() const noexcept {
-        const std::scoped_lock lock(mutex_);
-        return elements_.size();
-    }
-    [[nodiscard]] std::optional<std::size_t> capacity() const noexcept { return capacity_; }
-
-    void add_sender() noexcept { senders_.fetch_add(1, std::memory_order_relaxed); } // relaxed: owner
-    void drop_sender() noexcept {
-        if (senders_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.rw
-            close();
-            leave();
-        }
-    }
-
-    void drop_receiver() noexcept {
-        // UNPROVEN: a receiver cannot be copied yet, so no model has two of them leave at once.
-        if (receivers_.fetch_sub(1, std::memory_order_acq_rel) == 1) { // order: handle.rw
-            drop_elements();
-            leave();
-        }
-    }
+protected:
+    explicit core(kind of = kind::other, bool one_lock = false) noexcept : core_base(one_lock), kind_(of) {}
 
 private:
-    struct side {
-        sync::condition_variable changed;
-        std::size_t waiting = 0;
-        std::size_t called = 0;
-    };
-
-    // One critical section. Its end calls those who can go on, unlocks, and only then wakes them.
-    class section {
-    public:
-        explicit section(core& owner) noexcept : core_(owner), lock_(owner.mutex_) {}
-        section(const section&) = delete;
-        section& operator=(const section&) = delete;
-        ~section() {
-            const std::size_t poppers = call(core_.poppers_, core_.elements_.size());
-            const std::size_t pushers = core_.capacity_ ? call(core_.pushers_, core_.free_slots()) : 0;
-            lock_.unlock();
-            wake(core_.poppers_, poppers);
-            wake(core_.pushers_, pushers);
-        }
-
-        template<class Patience>
-        std::expected<void, errc> await_room(Patience patience) {
-            bool late = false;
-            for (;;) {
-                if (core_.closed_)
-                    return std::unexpected(errc::closed);
-                if (core_.free_slots() != 0)
-                    return {};
-                if constexpr (std::same_as<Patience, at_once>) {
-                    return std::unexpected(errc::full);
-                } else {
-                    if (late)
-                        return std::unexpected(errc::timeout);
-                    late = sleep(core_.pushers_, patience);
+    // Tries again for a while, announced to those who change the channel; then waits, and tries again.
+    template<class Attempt>
+    errc wait_for(wait_arm& arm, steady_deadline deadline, errc unless, Attempt attempt) {
+        const searches_end ends(std::span(&arm, 1));
+        wait_list& mine = list(arm.on);
+        if (std::uint32_t looks = can_spin() ? spin_looks(mine) : 0; looks != 0) {
+            if (mine.has_any()) {
+                begin_search(arm.on);
+                arm.entry.announced = true;
+            }
+            for (; looks != 0; --looks) {
+                spin_pause();
+                if (const errc reason = attempt(); reason != unless) {
+                    spin_learn(mine, true);
+                    return reason;
                 }
             }
+            spin_learn(mine, false);
         }
-
-        template<class Patience>
-        std::expected<void, errc> await_element(Patience patience) {
-            bool late = false;
-            for (;;) {
-                if (core_.elements_.size() != 0)
-                    return {};
-                if (core_.closed_)
-                    return std::unexpected(errc::closed);
-                if constexpr (std::same_as<Patience, at_once>) {
-                    return std::unexpected(errc::empty);
-                } else {
-                    if (late)
-                        return std::unexpected(errc::timeout);
-                    late = sleep(core_.poppers_, patience);
-                }
-            }
+        for (;;) {
+            const awaited result = await(std::span(&arm, 1), deadline);
+            if (arm.entry.handed)
+                return {};
+            if (const errc reason = attempt(); reason != unless)
+                return reason;
+            if (result.late)
+                return errc::timeout;
         }
-
-    private:
-        // True: the deadline passed. Only called before the section changed anything, so nobody needs a call first.
-        template<class Clock, class Duration>
-        [[nodiscard]] bool sleep(side& of, std::chrono::time_point<Clock, Duration> time) {
-            ++of.waiting;
-            const std::cv_status status = of.changed.wait_until(lock_, time);
-            --of.waiting;
-            if (of.called != 0)
-                --of.called;
-            return status == std::cv_status::timeout;
-        }
-
-        [[nodiscard]] static std::size_t call(side& of, std::size_t available) noexcept {
-            const std::size_t wanted = std::min(of.waiting, available);
-            if (wanted <= of.called)
-                return 0;
-            return wanted - std::exchange(of.called, wanted);
-        }
-
-        static void wake(side& of, std::size_t count) noexcept {
-            for (; count != 0; --count)
-                of.changed.notify_one();
-        }
-
-        core& core_;
-        std::unique_lock<sync::mutex> lock_;
-    };
-
-    ~core() = default;
-
-    [[nodiscard]] std::size_t free_slots() const noexcept {
-        return capacity_ ? *capacity_ - elements_.size() : std::numeric_limits<std::size_t>::max();
     }
 
-    // The last receiver is gone: what is left is destroyed at once, outside the lock, since destructors are the user's.
-    void drop_elements() noexcept {
-        close();
-        mutex_.lock();
-        const element_queue<T> rest(std::move(elements_));
-        mutex_.unlock();
+    [[gnu::noinline]] errc push_waiting(T& value, steady_deadline deadline) {
+        wait_arm arm{this, side::push};
+        arm.entry.item = &value;
+        arm.entry.bytes = bytes_of(value);
+        return wait_for(arm, deadline, errc::full, [&] { return try_push(value); });
     }
 
-    void leave() noexcept {
-        if (sides_.fetch_sub(1, std::memory_order_acq_rel) == 1) // order: side.rw
-            delete this;
+    [[gnu::noinline]] errc pop_waiting(pop_result<T>& into, steady_deadline deadline) {
+        wait_arm arm{this, side::pop};
+        arm.entry.item = &into;
+        return wait_for(arm, deadline, errc::empty, [&] { return try_pop(into); });
     }
 
     // Constant after construction.
-    const std::optional<std::size_t> capacity_;
-
-    // Shared atomics.
-    std::atomic<std::size_t> senders_{1};
-    std::atomic<std::size_t> receivers_{1};
-    std::atomic<std::uint32_t> sides_{2};
-
-    // Guarded by mutex_.
-    mutable sync::mutex mutex_;
-    element_queue<T> elements_;
-    bool closed_ = false;
-    side poppers_;
-    side pushers_;
+    const kind kind_;
 };
 
 } // namespace gantry::channel::detail
+
+#include <gantry/channel/detail/chain_core.hpp>
+#include <gantry/channel/detail/ring_core.hpp>

@@ -8,7 +8,7 @@
 //
 // Threads: one at a time. Progress: a ring never allocates after construction; a chain allocates one block for every
 // so many elements (base/tuning.hpp) and keeps at most one empty block beside the one in use.
-// Ordering: n/a. Cost: one move per push_back; elements never move again.
+// Ordering: n/a. Cost: one construction per emplace_back; elements never move again.
 // Failure: when the element's move constructor or an allocation throws, the queue is as it was before.
 // Lifetime: the destructor destroys the elements. Origin: a two-ended list of arrays, as std::deque without its map.
 
@@ -49,8 +49,9 @@ public:
 
     [[nodiscard]] std::size_t size() const noexcept { return size_; }
 
-    void push_back(T&& value) {
-        std::construct_at(tail_slot().get(), std::move(value));
+    template<class... Args>
+    void emplace_back(Args&&... args) {
+        std::construct_at(tail_slot().get(), std::forward<Args>(args)...);
         ++tail_;
         if (tail_ == ring_slots_)
             tail_ = 0;
@@ -68,7 +69,7 @@ public:
                 head_ = 0;
         } else if (size_ == 0) {
             // The block in use starts over: a channel that is drained often stays in one block. There are two if the
-            // last push_back added one and then failed.
+            // last emplace_back added one and then failed.
             if (first_ != last_)
                 retire_first();
             head_ = tail_ = 0;

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// select_arm, select_among: one of several operations, whichever can go on first.
+//
+// Use it when you write a form of select.
+// Do not use it when you use channels -> channel/select.hpp.
+//
+// Threads: one selection belongs to one thread. Progress: blocks as asked. Ordering: of the operation that was chosen.
+// Cost: an attempt an arm; to wait, an entry an arm and a sort. Failure: what an attempt throws ends the selection, no
+//   operation was done. Lifetime: n/a. Origin: see waiting.hpp.
+
+#include <gantry/base/wait.hpp>
+#include <gantry/channel/detail/waiting.hpp>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace gantry::channel::detail {
+
+class select_arm {
+public:
+    select_arm(const select_arm&) = delete;
+    select_arm& operator=(const select_arm&) = delete;
+
+    // Tries; true: done, one way or the other.
+    virtual bool attempt() = 0;
+    // Its partner has done it.
+    virtual void handed() noexcept = 0;
+    // What the entry says of it.
+    virtual void describe(wait_entry& entry) = 0;
+
+    core_base* const core;
+    const side on;
+
+protected:
+    select_arm(core_base& of, side side) noexcept : core(&of), on(side) {}
+    ~select_arm() = default;
+};
+
+// In what order arms that are all ready are looked at.
+enum class order : std::uint8_t {
+    fair,   // from any of them on
+    listed, // the first in the list comes first
+};
+
+// The arm that was done; nothing: none was in time. `room`: as many as there are arms.
+[[nodiscard]] std::optional<std::size_t> select_among(std::span<select_arm* const> arms, std::span<wait_arm> room,
+                                                      steady_deadline deadline, order by);
+// The same without waiting.
+[[nodiscard]] std::optional<std::size_t> select_now(std::span<select_arm* const> arms, order by);
+
+} // namespace gantry::channel::detail
