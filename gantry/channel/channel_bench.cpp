@@ -1,55 +1,81 @@
 // SPDX-License-Identifier: MIT
-// <workload>/<implementation>/cap:N. Workloads: seq (one thread pushes, then pops), spsc and mpsc (1 and 4 senders),
-// batch (spsc with push_range and pop_some), pingpong (round trips of one element through two channels).
+// <workload>/<implementation>/cap:N, one item is one message:
+//
+//   seq             one thread pushes as many as fit (1000 at most), then pops them
+//   spsc mpsc mpmc  1, 4, 4 senders and 1, 1, 4 receivers
+//   oversubscribed  8 senders and 8 receivers
+//   batch           spsc, 64 messages at a time
+//   pingpong        round trips of one message through two channels; one item is one of them, counters p50_ns, p99_ns
+//   pinned1_...     spsc, mpmc and pingpong in a process of its own that may use one CPU only
+//   spsc_ring       spsc, of what is made for one sender and one receiver
+//
+// `bytes:64` are messages of 64 bytes, others are 64-bit numbers. `x_try_...` are queues that do not
+// wait (a loop tries again, with a yield in between; in spsc_ring with gantry's back-off) or are not FIFO across
+// senders. The sum of what arrives is checked.
 #include <gantry/channel/channel.hpp>
+#include <gantry/channel/test_workloads.hpp>
 
 #include <benchmark/benchmark.h>
+#include <sys/wait.h>
+
+#include <fcntl.h>
+#include <sched.h>
+#include <spawn.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
 #include <deque>
-#include <limits>
 #include <mutex>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
 namespace {
 
-constexpr std::size_t unbounded = std::numeric_limits<std::size_t>::max();
+using namespace gantry::channel::test;
+using std::chrono::steady_clock;
 
-struct gantry_channel {
+template<class T>
+class gantry_channel {
+public:
     explicit gantry_channel(std::size_t capacity)
-        : ends(capacity == unbounded ? gantry::channel::unbounded<std::uint64_t>()
-                                     : gantry::channel::bounded<std::uint64_t>(capacity)) {}
+        : ends_(capacity == no_limit ? gantry::channel::unbounded<T>() : gantry::channel::bounded<T>(capacity)) {}
 
-    void push(std::uint64_t value) const {
-        if (!ends.tx.push(std::move(value)))
+    void push(T value) const {
+        if (!ends_.tx.push(std::move(value)))
             std::abort();
     }
-    [[nodiscard]] std::uint64_t pop() const { return ends.rx.pop().value(); }
-    void push_batch(std::span<std::uint64_t> values) const {
-        if (!ends.tx.push_range(values))
+    [[nodiscard]] T pop() const { return *ends_.rx.pop(); }
+    void push_batch(std::span<T> values) const {
+        if (!ends_.tx.push_range(values))
             std::abort();
     }
-    [[nodiscard]] std::size_t pop_batch(std::uint64_t* out, std::size_t max) const {
-        return ends.rx.pop_some(out, max).value();
-    }
+    [[nodiscard]] std::size_t pop_batch(T* out, std::size_t max) const { return *ends_.rx.pop_some(out, max); }
 
-    gantry::channel::ends<std::uint64_t> ends;
+private:
+    gantry::channel::ends<T> ends_;
 };
 
 // What most people write: std::mutex, two std::condition_variable, std::deque.
+template<class T>
 class mutex_deque {
 public:
     explicit mutex_deque(std::size_t capacity) : capacity_(capacity) {}
 
-    void push(std::uint64_t value) {
+    void push(T value) {
         {
             std::unique_lock lock(mutex_);
             not_full_.wait(lock, [this] { return queue_.size() < capacity_; });
@@ -57,8 +83,8 @@ public:
         }
         not_empty_.notify_one();
     }
-    [[nodiscard]] std::uint64_t pop() {
-        std::uint64_t value = 0;
+    [[nodiscard]] T pop() {
+        T value{};
         {
             std::unique_lock lock(mutex_);
             not_empty_.wait(lock, [this] { return !queue_.empty(); });
@@ -68,7 +94,7 @@ public:
         not_full_.notify_one();
         return value;
     }
-    void push_batch(std::span<std::uint64_t> values) {
+    void push_batch(std::span<T> values) {
         while (!values.empty()) {
             std::size_t count = 0;
             {
@@ -81,7 +107,7 @@ public:
             values = values.subspan(count);
         }
     }
-    [[nodiscard]] std::size_t pop_batch(std::uint64_t* out, std::size_t max) {
+    [[nodiscard]] std::size_t pop_batch(T* out, std::size_t max) {
         std::size_t count = 0;
         {
             std::unique_lock lock(mutex_);
@@ -100,135 +126,321 @@ private:
     std::mutex mutex_;
     std::condition_variable not_full_;
     std::condition_variable not_empty_;
-    std::deque<std::uint64_t> queue_;
+    std::deque<T> queue_;
 };
-
-// A small channel costs a switch of threads for a few messages: fewer of them tell as much.
-constexpr std::uint64_t messages_for(std::size_t capacity) {
-    return capacity < 1024 ? 20'000 : 100'000;
-}
 
 std::uint64_t sum_below(std::uint64_t count) {
     return count * (count - 1) / 2;
 }
 
-void finish(benchmark::State& state, bool right, std::uint64_t items) {
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(items));
+// A round's messages go through one channel. Many, so that starting threads does not count; not more, so that an
+// unbounded channel whose receiver is slow does not measure the machine's memory.
+constexpr std::uint64_t round_messages = 1'000'000;
+
+// Whether it was right.
+bool transfer(subject& channel, std::uint64_t senders, std::uint64_t receivers, std::uint64_t messages,
+              bool batches = false) {
+    const std::uint64_t each = (messages + senders - 1) / senders;
+    const std::uint64_t share = each * senders / receivers; // no remainder: one receiver, or as many as senders
+    std::vector<std::uint64_t> sums(receivers);
+    const auto receive = [&](std::uint64_t receiver) {
+        sums[receiver] = batches ? channel.pop_in_batches(share) : channel.pop(share);
+    };
+    {
+        std::vector<std::jthread> threads;
+        for (std::uint64_t sender = 0; sender != senders; ++sender) {
+            threads.emplace_back([&] {
+                if (batches)
+                    channel.push_in_batches(0, each);
+                else
+                    channel.push(0, each);
+            });
+        }
+        for (std::uint64_t receiver = 1; receiver != receivers; ++receiver)
+            threads.emplace_back([&receive, receiver] { receive(receiver); });
+        receive(0);
+    }
+    std::uint64_t sum = 0;
+    for (const std::uint64_t one : sums)
+        sum += one;
+    return sum == sum_below(each) * senders;
+}
+
+struct latencies {
+    std::uint64_t p50_ns = 0;
+    std::uint64_t p99_ns = 0;
+};
+
+// nullopt: it was wrong.
+std::optional<latencies> ping(subject& there, subject& back, std::uint64_t rounds) {
+    std::vector<std::uint64_t> times;
+    times.reserve(rounds);
+    bool right = true;
+    {
+        const std::jthread other([&] {
+            for (std::uint64_t i = 0; i != rounds; ++i)
+                back.push(there.pop(1), 1);
+        });
+        auto last = steady_clock::now();
+        for (std::uint64_t i = 0; i != rounds; ++i) {
+            there.push(i, 1);
+            right = back.pop(1) == i && right;
+            const auto now = steady_clock::now();
+            times.push_back(static_cast<std::uint64_t>((now - last).count()));
+            last = now;
+        }
+    }
+    if (!right)
+        return std::nullopt;
+    std::ranges::sort(times);
+    return latencies{.p50_ns = times[times.size() / 2], .p99_ns = times[times.size() * 99 / 100]};
+}
+
+// ---------------------------------------------------------------------------------- one CPU: a process of its own
+//
+// `bench_channel pinned1 IMPLEMENTATION WORKLOAD CAPACITY MESSAGES` prints nanoseconds, p50 and p99. What a library
+// learnt about the machine when it started holds for its process: a change of the mask in mid-run measures another
+// thing than a program that was started on one CPU.
+
+struct pinned_result {
+    std::uint64_t ns = 0;
+    latencies of_round_trips;
+};
+
+struct workload {
+    const char* name;
+    std::uint64_t senders;
+    std::uint64_t receivers;
+};
+constexpr workload transfers[] = {
+    {"spsc", 1, 1},
+    {"mpsc", 4, 1},
+    {"mpmc", 4, 4},
+    {"oversubscribed", 8, 8},
+};
+
+std::uint64_t number(const char* text) {
+    std::uint64_t value = 0;
+    std::from_chars(text, text + std::strlen(text), value);
+    return value;
+}
+
+int run_pinned(std::span<char*> arguments) {
+    cpu_set_t one;
+    CPU_ZERO(&one);
+    CPU_SET(0, &one);
+    if (sched_setaffinity(0, sizeof one, &one) != 0 || arguments.size() != 4) {
+        std::perror("bench_channel pinned1");
+        return 1;
+    }
+    const auto& all = implementations();
+    const auto found = std::ranges::find(all, std::string_view(arguments[0]), &implementation::name);
+    const std::string_view wanted = arguments[1];
+    const auto capacity = static_cast<std::size_t>(number(arguments[2]));
+    const std::uint64_t messages = number(arguments[3]);
+    if (found == all.end())
+        return 1;
+    const auto channel = found->make(capacity);
+    const auto begin = steady_clock::now();
+    latencies of_round_trips;
+    bool right = false;
+    if (wanted == "pingpong") {
+        const auto back = found->make(capacity);
+        if (const auto measured = ping(*channel, *back, messages)) {
+            of_round_trips = *measured;
+            right = true;
+        }
+    } else {
+        const auto* const what = std::ranges::find(transfers, wanted, &workload::name);
+        right = transfer(*channel, what->senders, what->receivers, messages);
+    }
+    const std::uint64_t ns = static_cast<std::uint64_t>((steady_clock::now() - begin).count());
+    std::printf("%llu %llu %llu\n", static_cast<unsigned long long>(ns),
+                static_cast<unsigned long long>(of_round_trips.p50_ns),
+                static_cast<unsigned long long>(of_round_trips.p99_ns));
+    return right ? 0 : 1;
+}
+
+std::optional<pinned_result> start_pinned(const std::string& implementation, const std::string& what,
+                                          std::size_t capacity, std::uint64_t messages) {
+    std::array<std::string, 6> words = {
+        "bench_channel", "pinned1", implementation, what, std::to_string(capacity), std::to_string(messages)};
+    std::array<char*, 7> arguments{};
+    for (std::size_t i = 0; i != words.size(); ++i)
+        arguments[i] = words[i].data();
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0)
+        return std::nullopt;
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, ends[1], STDOUT_FILENO);
+    pid_t child = 0;
+    const int started = posix_spawn(&child, "/proc/self/exe", &actions, nullptr, arguments.data(), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(ends[1]);
+    unsigned long long ns = 0;
+    unsigned long long p50 = 0;
+    unsigned long long p99 = 0;
+    int fields = 0;
+    if (std::FILE* const answer = fdopen(ends[0], "r")) {
+        fields = std::fscanf(answer, "%llu %llu %llu", &ns, &p50, &p99);
+        std::fclose(answer);
+    }
+    int status = 1;
+    if (started != 0 || waitpid(child, &status, 0) != child || status != 0 || fields != 3)
+        return std::nullopt;
+    return pinned_result{.ns = ns, .of_round_trips = {.p50_ns = p50, .p99_ns = p99}};
+}
+
+// ------------------------------------------------------------------------------------------------ registration
+
+// Runs all iterations in rounds: one(messages) -> whether it was right.
+template<class Round>
+void in_rounds(benchmark::State& state, Round one) {
+    bool right = true;
+    std::uint64_t items = 0;
+    const auto size = std::min<std::uint64_t>(static_cast<std::uint64_t>(state.max_iterations), round_messages);
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(size))) {
+        right = one(size) && right;
+        items += size;
+    }
+    state.SetItemsProcessed(static_cast<std::int64_t>(items));
     if (!right)
         state.SkipWithError("lost or doubled a message");
 }
 
-template<class Channel>
-void seq(benchmark::State& state, std::size_t capacity) {
-    const std::uint64_t messages = messages_for(capacity);
-    const std::uint64_t burst = std::min<std::uint64_t>(capacity, 1000);
-    bool right = true;
-    for ([[maybe_unused]] auto _ : state) {
-        Channel channel(capacity);
-        std::uint64_t sum = 0;
-        for (std::uint64_t done = 0; done < messages; done += burst) {
-            for (std::uint64_t i = 0; i != burst; ++i)
-                channel.push(i);
-            for (std::uint64_t i = 0; i != burst; ++i)
-                sum += channel.pop();
-        }
-        right = right && sum == sum_below(burst) * ((messages + burst - 1) / burst);
-    }
-    finish(state, right, messages);
+void report(benchmark::State& state, const latencies& measured) {
+    state.counters["p50_ns"] = static_cast<double>(measured.p50_ns);
+    state.counters["p99_ns"] = static_cast<double>(measured.p99_ns);
 }
 
-template<class Channel>
-void many_to_one(benchmark::State& state, std::size_t capacity, std::uint64_t senders) {
-    const std::uint64_t messages = messages_for(capacity);
-    const std::uint64_t each = messages / senders;
-    bool right = true;
-    for ([[maybe_unused]] auto _ : state) {
-        Channel channel(capacity);
-        std::vector<std::jthread> threads;
-        for (std::uint64_t sender = 0; sender != senders; ++sender) {
-            threads.emplace_back([&channel, each] {
-                for (std::uint64_t i = 0; i != each; ++i)
-                    channel.push(i);
+std::string full_name(const std::string& workload, const implementation& one, std::size_t capacity) {
+    return workload + '/' + one.name + "/cap:" + (capacity == no_limit ? "unbounded" : std::to_string(capacity));
+}
+
+template<class Run>
+benchmark::internal::Benchmark* enrol(const std::string& name, Run run) {
+    return benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime();
+}
+
+void enrol_transfers(const implementation& one, std::size_t capacity) {
+    for (const workload& what : transfers) {
+        if (!one.waits && what.senders == 8)
+            continue;
+        const auto run = [capacity, what](benchmark::State& state, implementation::maker make) {
+            in_rounds(state, [&](std::uint64_t messages) {
+                return transfer(*make(capacity), what.senders, what.receivers, messages);
             });
-        }
-        std::uint64_t sum = 0;
-        for (std::uint64_t i = 0; i != each * senders; ++i)
-            sum += channel.pop();
-        right = right && sum == sum_below(each) * senders;
+        };
+        const std::string name = full_name(what.name, one, capacity);
+        enrol(name, [run, make = one.make](benchmark::State& state) { run(state, make); });
+        if ((what.senders == 1 && capacity == 1024) || (what.receivers == 4 && capacity == no_limit))
+            enrol(name + "/bytes:64", [run, make = one.make_64_bytes](benchmark::State& state) { run(state, make); });
     }
-    finish(state, right, each * senders);
 }
 
-template<class Channel>
-void batch(benchmark::State& state, std::size_t capacity) {
-    const std::uint64_t messages = messages_for(capacity);
-    static constexpr std::uint64_t size = 64;
-    bool right = true;
-    for ([[maybe_unused]] auto _ : state) {
-        Channel channel(capacity);
-        const std::jthread sender([&channel, messages] {
-            std::uint64_t values[size];
-            for (std::uint64_t next = 0; next < messages;) {
-                const std::size_t count = std::min(size, messages - next);
-                for (std::size_t i = 0; i != count; ++i)
-                    values[i] = next++;
-                channel.push_batch(std::span(values, count));
-            }
+void enrol_seq(const implementation& one, std::size_t capacity) {
+    enrol(full_name("seq", one, capacity), [make = one.make, capacity](benchmark::State& state) {
+        const std::uint64_t burst = std::min<std::uint64_t>(capacity, 1000);
+        const auto channel = make(capacity);
+        bool right = true;
+        while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(burst)))
+            right = channel->push_then_pop(burst, 1) == sum_below(burst) && right;
+        state.SetItemsProcessed(state.iterations());
+        if (!right)
+            state.SkipWithError("lost or doubled a message");
+    });
+}
+
+void enrol_batch(const implementation& one, std::size_t capacity) {
+    enrol(full_name("batch", one, capacity), [make = one.make, capacity](benchmark::State& state) {
+        in_rounds(state, [&](std::uint64_t messages) { return transfer(*make(capacity), 1, 1, messages, true); });
+    });
+}
+
+void enrol_pingpong(const implementation& one, std::size_t capacity) {
+    enrol(full_name("pingpong", one, capacity), [make = one.make, capacity](benchmark::State& state) {
+        in_rounds(state, [&](std::uint64_t messages) {
+            const auto there = make(capacity);
+            const auto back = make(capacity);
+            const auto measured = ping(*there, *back, messages);
+            if (measured)
+                report(state, *measured);
+            return measured.has_value();
         });
-        std::uint64_t values[size];
-        std::uint64_t sum = 0;
-        for (std::uint64_t taken = 0; taken != messages;) {
-            const std::size_t count = channel.pop_batch(values, size);
-            for (std::size_t i = 0; i != count; ++i)
-                sum += values[i];
-            taken += count;
-        }
-        right = right && sum == sum_below(messages);
-    }
-    finish(state, right, messages);
+    });
 }
 
-template<class Channel>
-void pingpong(benchmark::State& state, std::size_t capacity) {
-    constexpr std::uint64_t rounds = 5'000;
-    bool right = true;
-    for ([[maybe_unused]] auto _ : state) {
-        Channel there(capacity);
-        Channel back(capacity);
-        const std::jthread other([&] {
-            for (std::uint64_t i = 0; i != rounds; ++i)
-                back.push(there.pop() + 1);
+void enrol_pinned(const implementation& one, const char* what, std::size_t capacity) {
+    const auto run = [name = one.name, what, capacity](benchmark::State& state) {
+        in_rounds(state, [&](std::uint64_t messages) {
+            const auto measured = start_pinned(name, what, capacity, messages);
+            if (!measured)
+                return false;
+            state.SetIterationTime(static_cast<double>(measured->ns) * 1e-9);
+            if (measured->of_round_trips.p50_ns != 0)
+                report(state, measured->of_round_trips);
+            return true;
         });
-        for (std::uint64_t i = 0; i != rounds; ++i) {
-            there.push(i);
-            right = right && back.pop() == i + 1;
-        }
-    }
-    finish(state, right, rounds);
-}
-
-template<class Channel>
-void register_all(const std::string& implementation) {
-    const auto add = [](const std::string& name, auto run) {
-        benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime()->Unit(benchmark::kMillisecond);
     };
-    for (const std::size_t capacity : {std::size_t{1}, std::size_t{16}, std::size_t{1024}, unbounded}) {
-        const std::string tail =
-            '/' + implementation + "/cap:" + (capacity == unbounded ? "unbounded" : std::to_string(capacity));
-        add("seq" + tail, [capacity](benchmark::State& state) { seq<Channel>(state, capacity); });
-        add("spsc" + tail, [capacity](benchmark::State& state) { many_to_one<Channel>(state, capacity, 1); });
-        add("mpsc" + tail, [capacity](benchmark::State& state) { many_to_one<Channel>(state, capacity, 4); });
-        add("batch" + tail, [capacity](benchmark::State& state) { batch<Channel>(state, capacity); });
-        if (capacity == 1)
-            add("pingpong" + tail, [capacity](benchmark::State& state) { pingpong<Channel>(state, capacity); });
+    benchmark::RegisterBenchmark(full_name(std::string("pinned1_") + what, one, capacity).c_str(), run)
+        ->UseManualTime();
+}
+
+void enrol_for_two(const implementation& one) {
+    for (const std::size_t capacity : {std::size_t{16}, std::size_t{1024}}) {
+        const std::string name = full_name("spsc_ring", one, capacity);
+        const auto add = [capacity](const std::string& full, implementation::maker make, bool batches) {
+            enrol(full, [make, capacity, batches](benchmark::State& state) {
+                in_rounds(state,
+                          [&](std::uint64_t messages) { return transfer(*make(capacity), 1, 1, messages, batches); });
+            });
+        };
+        add(name, one.make, false);
+        if (capacity == 1024)
+            add(name + "/bytes:64", one.make_64_bytes, false);
+        if (one.batches)
+            add(full_name("spsc_ring_batch", one, capacity), one.make, true);
     }
 }
+
+void enrol_all() {
+    for (const implementation& one : implementations()) {
+        if (one.for_two) {
+            enrol_for_two(one);
+            continue;
+        }
+        for (const std::size_t capacity : {std::size_t{1}, std::size_t{16}, std::size_t{1024}, no_limit}) {
+            if (!one.has(capacity))
+                continue;
+            enrol_seq(one, capacity);
+            enrol_transfers(one, capacity);
+            if (one.batches && capacity != 1)
+                enrol_batch(one, capacity);
+            if (!one.waits)
+                continue;
+            enrol_pinned(one, "spsc", capacity);
+            enrol_pinned(one, "mpmc", capacity);
+            if (capacity == 1 || (capacity == no_limit && one.capacity_min == no_limit)) {
+                enrol_pingpong(one, capacity);
+                enrol_pinned(one, "pingpong", capacity);
+            }
+        }
+    }
+}
+
+[[maybe_unused]] const bool added = [] {
+    add<gantry_channel>({.name = "gantry", .unbounded = true});
+    add<mutex_deque>({.name = "mutex", .unbounded = true});
+    return true;
+}();
 
 } // namespace
 
 int main(int argc, char** argv) {
-    register_all<gantry_channel>("gantry");
-    register_all<mutex_deque>("mutex");
+    if (argc > 1 && std::string_view(argv[1]) == "pinned1")
+        return run_pinned(std::span(argv, static_cast<std::size_t>(argc)).subspan(2));
+    enrol_all();
     benchmark::Initialize(&argc, argv);
     if (benchmark::ReportUnrecognizedArguments(argc, argv))
         return 1;
