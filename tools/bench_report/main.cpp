@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bench_report RESULT.json...: prints docs/BENCHMARKS.md from what `./dev bench` left behind.
+// bench_report RESULT.json...: prints docs/BENCHMARKS.md from what `./dev bench` left behind; with --summary, ours
+// beside the best peers.
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <tools/bench_report/report.hpp>
@@ -28,7 +29,9 @@ int main(int argc, char** argv) {
     std::vector<std::filesystem::path> files;
     std::string commit = "unknown";
     app.add_option("files", files, "Result files; the name of each is its section's title")->required();
+    bool only_summary = false;
     app.add_option("--commit", commit, "What was measured");
+    app.add_flag("--summary", only_summary, "Print, instead of the page, each of ours beside its best peers");
     CLI11_PARSE(app, argc, argv);
 
     std::vector<bench_report::run> runs;
@@ -46,8 +49,10 @@ int main(int argc, char** argv) {
         }
         runs.push_back(std::move(*read));
     }
-    const auto text =
-        bench_report::page(runs, {.cpu = cpu_name(), .compiler = "g++ " __VERSION__, .commit = std::move(commit)});
+    const auto text = only_summary
+                          ? bench_report::summary(runs)
+                          : bench_report::page(
+                                runs, {.cpu = cpu_name(), .compiler = "g++ " __VERSION__, .commit = std::move(commit)});
     std::fputs(text.c_str(), stdout);
     return std::ferror(stdout) ? 1 : 0;
 }

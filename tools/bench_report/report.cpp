@@ -7,6 +7,7 @@
 #include <cmath>
 #include <optional>
 #include <tuple>
+#include <utility>
 
 namespace bench_report {
 namespace {
@@ -59,6 +60,41 @@ std::string duration(double ns) {
     return ns < 1e3   ? fmt::format("{:.3g} ns", ns)
            : ns < 1e6 ? fmt::format("{:.3g} us", ns / 1e3)
                       : fmt::format("{:.3g} ms", ns / 1e6);
+}
+
+bool is_ours(const measurement& m) {
+    return m.implementation == "gantry" || m.implementation.starts_with("gantry_");
+}
+
+bool promises_less(const measurement& m) {
+    return m.implementation.find("_try") != std::string::npos;
+}
+
+// cap:2 before cap:16: digits count as numbers.
+bool natural_less(std::string_view a, std::string_view b) {
+    const auto is_digit = [](char c) {
+        return c >= '0' && c <= '9';
+    };
+    while (!a.empty() && !b.empty()) {
+        if (is_digit(a.front()) && is_digit(b.front())) {
+            const auto a_end = std::find_if_not(a.begin(), a.end(), is_digit);
+            const auto b_end = std::find_if_not(b.begin(), b.end(), is_digit);
+            const std::string_view a_digits(a.begin(), a_end);
+            const std::string_view b_digits(b.begin(), b_end);
+            if (a_digits != b_digits) {
+                return std::pair(a_digits.size(), a_digits) < std::pair(b_digits.size(), b_digits);
+            }
+            a.remove_prefix(a_digits.size());
+            b.remove_prefix(b_digits.size());
+        } else {
+            if (a.front() != b.front()) {
+                return a.front() < b.front();
+            }
+            a.remove_prefix(1);
+            b.remove_prefix(1);
+        }
+    }
+    return a.size() < b.size();
 }
 
 } // namespace
@@ -134,10 +170,12 @@ std::string page(const std::vector<run>& runs, const page_facts& facts) {
         // Repetitions come in random order: what belongs together is put together, ours first.
         auto rows = one.measurements;
         std::sort(rows.begin(), rows.end(), [](const measurement& a, const measurement& b) {
-            const bool a_peer = a.implementation != "gantry";
-            const bool b_peer = b.implementation != "gantry";
-            return std::tie(a.workload, a.parameters, a_peer, a.implementation) <
-                   std::tie(b.workload, b.parameters, b_peer, b.implementation);
+            if (a.workload != b.workload || a.parameters == b.parameters) {
+                const bool a_peer = a.implementation != "gantry";
+                const bool b_peer = b.implementation != "gantry";
+                return std::tie(a.workload, a_peer, a.implementation) < std::tie(b.workload, b_peer, b.implementation);
+            }
+            return natural_less(a.parameters, b.parameters);
         });
         for (const auto& m : rows) {
             const auto ours = std::find_if(one.measurements.begin(), one.measurements.end(), [&](const measurement& o) {
@@ -155,6 +193,63 @@ std::string page(const std::vector<run>& runs, const page_facts& facts) {
             }
             out += fmt::format("| {} | {} | {} | {} | {} - {} | {} | {} |\n", m.workload, m.parameters,
                                m.implementation, duration(mid), duration(*low), duration(*high), ratio, counters);
+        }
+    }
+    return out;
+}
+
+std::string summary(const std::vector<run>& runs) {
+    constexpr std::string_view row = "{:<26} {:<24} {:<14} {:>9}  {:<28} {:>9} {:>7} {:>15}  {:<28} {:>7}\n";
+    std::string out = fmt::format(fmt::runtime(row), "workload", "parameters", "ours", "per item", "best peer",
+                                  "per item", "x ours", "low - high", "best that promises less", "x ours");
+    for (const auto& one : runs) {
+        std::vector<const measurement*> all;
+        for (const auto& m : one.measurements) {
+            if (is_ours(m)) {
+                all.push_back(&m);
+            }
+        }
+        std::sort(all.begin(), all.end(), [](const measurement* a, const measurement* b) {
+            if (a->workload != b->workload) {
+                return a->workload < b->workload;
+            }
+            if (a->parameters != b->parameters) {
+                return natural_less(a->parameters, b->parameters);
+            }
+            return a->implementation < b->implementation;
+        });
+        for (const measurement* const ours : all) {
+            const measurement* best = nullptr;
+            const measurement* best_of_less = nullptr;
+            for (const auto& m : one.measurements) {
+                if (is_ours(m) || m.workload != ours->workload || m.parameters != ours->parameters) {
+                    continue;
+                }
+                const measurement*& place = promises_less(m) ? best_of_less : best;
+                if (place == nullptr || median(m.ns_per_item) < median(place->ns_per_item)) {
+                    place = &m;
+                }
+            }
+            if (best == nullptr && best_of_less == nullptr) {
+                continue;
+            }
+            const double mid = median(ours->ns_per_item);
+            const auto name = [](const measurement* m) {
+                return m ? m->implementation : std::string("-");
+            };
+            const auto ratio = [mid](const measurement* m) {
+                return m ? fmt::format("{:.2f}", median(m->ns_per_item) / mid) : std::string("-");
+            };
+            std::string range = "-";
+            if (best != nullptr) {
+                const auto [low, high] = std::minmax_element(best->ns_per_item.begin(), best->ns_per_item.end());
+                const auto [our_low, our_high] =
+                    std::minmax_element(ours->ns_per_item.begin(), ours->ns_per_item.end());
+                range = fmt::format("{:.2f} - {:.2f}", *low / *our_high, *high / *our_low);
+            }
+            out += fmt::format(fmt::runtime(row), ours->workload, ours->parameters, ours->implementation, duration(mid),
+                               name(best), best ? duration(median(best->ns_per_item)) : "-", ratio(best), range,
+                               name(best_of_less), ratio(best_of_less));
         }
     }
     return out;

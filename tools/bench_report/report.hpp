@@ -44,4 +44,8 @@ struct page_facts {
 // The whole page in markdown.
 [[nodiscard]] std::string page(const std::vector<run>& runs, const page_facts& facts);
 
+// For each of ours (`gantry`, `gantry_...`) the best peer that keeps the same promises, and the best of those named
+// `..._try...`, which promise less. A table for people, with aligned columns; ours that have no peer are left out.
+[[nodiscard]] std::string summary(const std::vector<run>& runs);
+
 } // namespace bench_report

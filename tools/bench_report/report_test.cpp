@@ -58,6 +58,26 @@ TEST(bench_report, puts_together_what_belongs_together) {
     EXPECT_LT(second, third);
 }
 
+// Parameters are in the order of their numbers; what promises less is beside, not in, the comparison.
+TEST(bench_report, sums_up_against_the_best_peers) {
+    const auto run = bench_report::read("m", R"({"benchmarks": [
+        {"name": "a/gantry/cap:1024", "run_type": "iteration", "real_time": 10, "time_unit": "ns"},
+        {"name": "a/gantry/cap:1024", "run_type": "iteration", "real_time": 20, "time_unit": "ns"},
+        {"name": "a/gantry/cap:1024", "run_type": "iteration", "real_time": 40, "time_unit": "ns"},
+        {"name": "a/slow/cap:1024", "run_type": "iteration", "real_time": 90, "time_unit": "ns"},
+        {"name": "a/fast/cap:1024", "run_type": "iteration", "real_time": 30, "time_unit": "ns"},
+        {"name": "a/moodycamel_try/cap:1024", "run_type": "iteration", "real_time": 5, "time_unit": "ns"},
+        {"name": "a/gantry_ring/cap:16", "run_type": "iteration", "real_time": 8, "time_unit": "ns"},
+        {"name": "a/boost_try/cap:16", "run_type": "iteration", "real_time": 4, "time_unit": "ns"},
+        {"name": "alone/gantry/cap:1", "run_type": "iteration", "real_time": 1, "time_unit": "ns"}]})");
+    ASSERT_TRUE(run.has_value());
+    const auto text = bench_report::summary({*run});
+    EXPECT_THAT(text, testing::MatchesRegex(
+                          "workload [^\n]*\n"
+                          "a +cap:16 +gantry_ring +8 ns +- +- +- +-  boost_try +0.50\n"
+                          "a +cap:1024 +gantry +20 ns  fast +30 ns +1.50 +0.75 - 3.00  moodycamel_try +0.25\n"));
+}
+
 TEST(bench_report, refuses_what_is_no_result_file) {
     EXPECT_FALSE(bench_report::read("x", "not json").has_value());
     EXPECT_FALSE(bench_report::read("x", "[]").has_value());
