@@ -37,6 +37,11 @@ constexpr lesson lessons[] = {
     {"counted_nodes_are_pushed_and_popped", fault::none, 1000},
     {"a_node_comes_back_under_a_push", fault::none, 1000},
     {"a_pop_helps_a_push", fault::none, 3000},
+    {"writer_and_reader_change_one_size", fault::race, 3},
+    {"writer_and_reader_count_in_one_step", fault::none, 300},
+    {"writer_looks_for_what_it_overwrites", fault::race, 3},
+    {"writer_looks_into_atomic_slots", fault::assertion, 100},
+    {"writer_overwrites_nothing", fault::none, 300},
 };
 
 bool as_it_should_be(const lesson& l, const model_result& r) {
