@@ -8,6 +8,7 @@
 //   pingpong        round trips of one message through two channels; one item is one of them, counters p50_ns, p99_ns
 //   pinned1_...     spsc, mpmc and pingpong in a process of its own that may use one CPU only
 //   spsc_ring       spsc, of what is made for one sender and one receiver
+//   select_...      see select_bench.cpp
 //
 // `bytes:64` are messages of 64 bytes, others are 64-bit numbers. `x_try_...` are queues that do not
 // wait (a loop tries again, with a yield in between; in spsc_ring with gantry's back-off) or are not FIFO across
@@ -52,7 +53,9 @@ template<class T>
 class gantry_channel {
 public:
     explicit gantry_channel(std::size_t capacity)
-        : ends_(capacity == no_limit ? gantry::channel::unbounded<T>() : gantry::channel::bounded<T>(capacity)) {}
+        : ends_(capacity == no_limit ? gantry::channel::unbounded<T>()
+                : capacity == 0      ? gantry::channel::rendezvous<T>()
+                                     : gantry::channel::bounded<T>(capacity)) {}
 
     void push(T value) const {
         if (!ends_.tx.push(std::move(value)))
@@ -69,13 +72,24 @@ private:
     gantry::channel::ends<T> ends_;
 };
 
-// What most people write: std::mutex, two std::condition_variable, std::deque.
+// What most people write: std::mutex, std::condition_variable, std::deque. Capacity 0: who pushes waits until its value
+// is taken.
 template<class T>
-class mutex_deque {
+class mutex_channel {
 public:
-    explicit mutex_deque(std::size_t capacity) : capacity_(capacity) {}
+    explicit mutex_channel(std::size_t capacity)
+        : capacity_(std::max<std::size_t>(capacity, 1)), meets_(capacity == 0) {}
 
     void push(T value) {
+        if (meets_) {
+            std::unique_lock lock(mutex_);
+            not_full_.wait(lock, [this] { return queue_.empty(); });
+            queue_.push_back(value);
+            const std::uint64_t mine = ++pushed_;
+            not_empty_.notify_one();
+            taken_.wait(lock, [this, mine] { return popped_ >= mine; });
+            return;
+        }
         {
             std::unique_lock lock(mutex_);
             not_full_.wait(lock, [this] { return queue_.size() < capacity_; });
@@ -90,8 +104,11 @@ public:
             not_empty_.wait(lock, [this] { return !queue_.empty(); });
             value = queue_.front();
             queue_.pop_front();
+            ++popped_;
         }
         not_full_.notify_one();
+        if (meets_)
+            taken_.notify_all();
         return value;
     }
     void push_batch(std::span<T> values) {
@@ -123,19 +140,15 @@ public:
 
 private:
     const std::size_t capacity_;
+    const bool meets_;
     std::mutex mutex_;
     std::condition_variable not_full_;
     std::condition_variable not_empty_;
+    std::condition_variable taken_;
+    std::uint64_t pushed_ = 0;
+    std::uint64_t popped_ = 0;
     std::deque<T> queue_;
 };
-
-std::uint64_t sum_below(std::uint64_t count) {
-    return count * (count - 1) / 2;
-}
-
-// A round's messages go through one channel. Many, so that starting threads does not count; not more, so that an
-// unbounded channel whose receiver is slow does not measure the machine's memory.
-constexpr std::uint64_t round_messages = 1'000'000;
 
 // Whether it was right.
 bool transfer(subject& channel, std::uint64_t senders, std::uint64_t receivers, std::uint64_t messages,
@@ -294,28 +307,13 @@ std::optional<pinned_result> start_pinned(const std::string& implementation, con
 
 // ------------------------------------------------------------------------------------------------ registration
 
-// Runs all iterations in rounds: one(messages) -> whether it was right.
-template<class Round>
-void in_rounds(benchmark::State& state, Round one) {
-    bool right = true;
-    std::uint64_t items = 0;
-    const auto size = std::min<std::uint64_t>(static_cast<std::uint64_t>(state.max_iterations), round_messages);
-    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(size))) {
-        right = one(size) && right;
-        items += size;
-    }
-    state.SetItemsProcessed(static_cast<std::int64_t>(items));
-    if (!right)
-        state.SkipWithError("lost or doubled a message");
-}
-
 void report(benchmark::State& state, const latencies& measured) {
     state.counters["p50_ns"] = static_cast<double>(measured.p50_ns);
     state.counters["p99_ns"] = static_cast<double>(measured.p99_ns);
 }
 
 std::string full_name(const std::string& workload, const implementation& one, std::size_t capacity) {
-    return workload + '/' + one.name + "/cap:" + (capacity == no_limit ? "unbounded" : std::to_string(capacity));
+    return gantry::channel::test::full_name(workload, one.name, capacity);
 }
 
 template<class Run>
@@ -328,9 +326,9 @@ void enrol_transfers(const implementation& one, std::size_t capacity) {
         if (!one.waits && what.senders == 8)
             continue;
         const auto run = [capacity, what](benchmark::State& state, implementation::maker make) {
-            in_rounds(state, [&](std::uint64_t messages) {
+            state.SetItemsProcessed(in_rounds(state, [&](std::uint64_t messages) {
                 return transfer(*make(capacity), what.senders, what.receivers, messages);
-            });
+            }));
         };
         const std::string name = full_name(what.name, one, capacity);
         enrol(name, [run, make = one.make](benchmark::State& state) { run(state, make); });
@@ -354,26 +352,27 @@ void enrol_seq(const implementation& one, std::size_t capacity) {
 
 void enrol_batch(const implementation& one, std::size_t capacity) {
     enrol(full_name("batch", one, capacity), [make = one.make, capacity](benchmark::State& state) {
-        in_rounds(state, [&](std::uint64_t messages) { return transfer(*make(capacity), 1, 1, messages, true); });
+        state.SetItemsProcessed(
+            in_rounds(state, [&](std::uint64_t messages) { return transfer(*make(capacity), 1, 1, messages, true); }));
     });
 }
 
 void enrol_pingpong(const implementation& one, std::size_t capacity) {
     enrol(full_name("pingpong", one, capacity), [make = one.make, capacity](benchmark::State& state) {
-        in_rounds(state, [&](std::uint64_t messages) {
+        state.SetItemsProcessed(in_rounds(state, [&](std::uint64_t messages) {
             const auto there = make(capacity);
             const auto back = make(capacity);
             const auto measured = ping(*there, *back, messages);
             if (measured)
                 report(state, *measured);
             return measured.has_value();
-        });
+        }));
     });
 }
 
 void enrol_pinned(const implementation& one, const char* what, std::size_t capacity) {
     const auto run = [name = one.name, what, capacity](benchmark::State& state) {
-        in_rounds(state, [&](std::uint64_t messages) {
+        state.SetItemsProcessed(in_rounds(state, [&](std::uint64_t messages) {
             const auto measured = start_pinned(name, what, capacity, messages);
             if (!measured)
                 return false;
@@ -381,7 +380,7 @@ void enrol_pinned(const implementation& one, const char* what, std::size_t capac
             if (measured->of_round_trips.p50_ns != 0)
                 report(state, measured->of_round_trips);
             return true;
-        });
+        }));
     };
     benchmark::RegisterBenchmark(full_name(std::string("pinned1_") + what, one, capacity).c_str(), run)
         ->UseManualTime();
@@ -392,8 +391,8 @@ void enrol_for_two(const implementation& one) {
         const std::string name = full_name("spsc_ring", one, capacity);
         const auto add = [capacity](const std::string& full, implementation::maker make, bool batches) {
             enrol(full, [make, capacity, batches](benchmark::State& state) {
-                in_rounds(state,
-                          [&](std::uint64_t messages) { return transfer(*make(capacity), 1, 1, messages, batches); });
+                state.SetItemsProcessed(in_rounds(
+                    state, [&](std::uint64_t messages) { return transfer(*make(capacity), 1, 1, messages, batches); }));
             });
         };
         add(name, one.make, false);
@@ -410,18 +409,19 @@ void enrol_all() {
             enrol_for_two(one);
             continue;
         }
-        for (const std::size_t capacity : {std::size_t{1}, std::size_t{16}, std::size_t{1024}, no_limit}) {
+        for (const std::size_t capacity : capacities) {
             if (!one.has(capacity))
                 continue;
-            enrol_seq(one, capacity);
+            if (capacity != 0)
+                enrol_seq(one, capacity);
             enrol_transfers(one, capacity);
-            if (one.batches && capacity != 1)
+            if (one.batches && capacity > 1)
                 enrol_batch(one, capacity);
             if (!one.waits)
                 continue;
             enrol_pinned(one, "spsc", capacity);
             enrol_pinned(one, "mpmc", capacity);
-            if (capacity == 1 || (capacity == no_limit && one.capacity_min == no_limit)) {
+            if (capacity <= 1 || (capacity == no_limit && one.capacity_min == no_limit)) {
                 enrol_pingpong(one, capacity);
                 enrol_pinned(one, "pingpong", capacity);
             }
@@ -430,8 +430,8 @@ void enrol_all() {
 }
 
 [[maybe_unused]] const bool added = [] {
-    add<gantry_channel>({.name = "gantry", .unbounded = true});
-    add<mutex_deque>({.name = "mutex", .unbounded = true});
+    add<gantry_channel>({.name = "gantry", .capacity_min = 0, .unbounded = true});
+    add<mutex_channel>({.name = "mutex", .capacity_min = 0, .unbounded = true});
     return true;
 }();
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // What must hold: for every short run of real threads on a channel, with operations that wait, that do not and that
 // wait for some time, and with a close in the middle or at the end, there is an order of the operations, one at a time
-// and in keeping with the clock, that a FIFO queue with a limit and a close explains.
+// and in keeping with the clock, that a FIFO queue with a limit and a close explains. On a rendezvous channel, that a
+// push and its pop overlap, too.
 #include <gantry/base/prng.hpp>
 #include <gantry/channel/channel.hpp>
 #include <gantry/channel/test_channel_specification.hpp>
@@ -121,11 +122,13 @@ enum class closing : std::uint8_t { at_the_end, in_the_middle };
 // Senders do so many operations each; receivers go on until it is closed and empty. The last sender to come to its end
 // closes, or anyone who is there at a moment drawn beforehand.
 void is_linearizable(std::uint32_t senders, std::uint32_t receivers, closing when) {
-    for (const std::size_t capacity : {std::size_t{1}, std::size_t{2}, std::size_t{3}, std::size_t{0}}) {
+    using limit = std::optional<std::size_t>;
+    for (const limit capacity : {limit(0), limit(1), limit(2), limit(3), limit()}) {
         log all({.threads = senders + receivers, .operations_max = receiver_operations_max + 2});
         for (std::uint64_t run = 0; run != runs(); ++run) {
-            auto [tx, rx] =
-                capacity == 0 ? gantry::channel::unbounded<element>() : gantry::channel::bounded<element>(capacity);
+            auto [tx, rx] = !capacity        ? gantry::channel::unbounded<element>()
+                            : *capacity == 0 ? gantry::channel::rendezvous<element>()
+                                             : gantry::channel::bounded<element>(*capacity);
             std::barrier start(static_cast<std::ptrdiff_t>(senders + receivers));
             std::atomic<std::uint32_t> sending{senders};
             prng draw(seed(), run);
@@ -162,12 +165,10 @@ void is_linearizable(std::uint32_t senders, std::uint32_t receivers, closing whe
                     });
                 }
             }
-            channel_specification channel;
-            if (capacity != 0)
-                channel.capacity = capacity;
             const auto recorded = all.take();
-            const auto result = check_history(channel, recorded);
-            ASSERT_EQ(result.is, verdict::holds) << "capacity " << capacity << '\n' << explained(recorded, result);
+            const auto result = check_history(channel_specification{.capacity = capacity}, recorded);
+            ASSERT_EQ(result.is, verdict::holds) << explained(recorded, result);
+            ASSERT_TRUE(capacity != 0 || all_meet(recorded));
         }
     }
 }
@@ -220,7 +221,11 @@ TEST(history_stress, refuses_what_no_channel_does) {
                          refused(channel_act::push_for, errc::timeout), pop(1),
                          refused(channel_act::try_pop, errc::empty), refused(channel_act::pop_for, errc::timeout)),
               verdict::holds);
+    EXPECT_EQ(verdict_on(0, push(1), pop(1), refused(channel_act::try_push, errc::full), push(2), pop(2), close,
+                         refused(channel_act::push, errc::closed)),
+              verdict::holds);
     const auto& wrong = verdict::violated;
+    EXPECT_EQ(verdict_on(0, push(1), push(2), pop(1), pop(2)), wrong);                           // two at a time
     EXPECT_EQ(verdict_on({}, push(1), push(2), pop(2)), wrong);                                  // out of order
     EXPECT_EQ(verdict_on({}, push(1), pop(1), pop(1)), wrong);                                   // twice
     EXPECT_EQ(verdict_on({}, push(1), refused(channel_act::try_pop, errc::empty)), wrong);       // unseen
@@ -230,6 +235,21 @@ TEST(history_stress, refuses_what_no_channel_does) {
     EXPECT_EQ(verdict_on(1, push(1), push(2)), wrong);                                           // more than fit
     EXPECT_EQ(verdict_on(1, refused(channel_act::try_push, errc::full)), wrong);                 // full of nothing
     EXPECT_EQ(verdict_on(1, push(1), close, refused(channel_act::try_push, errc::full)), wrong); // closed comes first
+}
+
+TEST(history_stress, refuses_those_who_do_not_meet) {
+    using entry = gantry::check::record<channel_request, channel_answer>;
+    const auto push = [](std::uint64_t call, std::uint64_t end) {
+        return entry{.thread = 0, .what = {channel_act::push, 1}, .result = channel_answer{}, .call = call, .end = end};
+    };
+    const auto pop = [](std::uint64_t call, std::uint64_t end) {
+        return entry{.thread = 1, .what = {}, .result = channel_answer{.value = 1}, .call = call, .end = end};
+    };
+    EXPECT_TRUE(all_meet({push(1, 3), pop(2, 4)}));
+    EXPECT_FALSE(all_meet({push(1, 2), pop(3, 4)}));            // left there
+    EXPECT_FALSE(all_meet({pop(1, 2), push(3, 4)}));            // from nowhere
+    EXPECT_FALSE(all_meet({push(1, 2)}));                       // lost
+    EXPECT_FALSE(all_meet({push(1, 5), pop(2, 4), pop(3, 6)})); // twice
 }
 
 } // namespace

@@ -2,6 +2,9 @@
 #pragma once
 // What bench_channel asks of an implementation. Its loops are compiled once for each implementation, the workloads
 // (channel_bench.cpp) once in all: a call through the table is made once a thread, not once a message.
+#include <benchmark/benchmark.h>
+
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -16,6 +19,34 @@
 namespace gantry::channel::test {
 
 inline constexpr std::size_t no_limit = std::numeric_limits<std::size_t>::max();
+inline constexpr std::size_t capacities[] = {0, 1, 16, 1024, no_limit};
+
+inline std::string full_name(const std::string& workload, const std::string& implementation, std::size_t capacity) {
+    return workload + '/' + implementation + "/cap:" + (capacity == no_limit ? "unbounded" : std::to_string(capacity));
+}
+
+// A round's messages go through one channel. Many, so that starting threads does not count; not more, so that an
+// unbounded channel whose receiver is slow does not measure the machine's memory.
+inline constexpr std::uint64_t round_messages = 1'000'000;
+
+// Runs all iterations in rounds: one(messages) -> whether it was right. How many messages there were.
+template<class Round>
+[[nodiscard]] std::int64_t in_rounds(benchmark::State& state, Round one) {
+    bool right = true;
+    std::int64_t items = 0;
+    const auto size = std::min<std::uint64_t>(static_cast<std::uint64_t>(state.max_iterations), round_messages);
+    while (state.KeepRunningBatch(static_cast<benchmark::IterationCount>(size))) {
+        right = one(size) && right;
+        items += static_cast<std::int64_t>(size);
+    }
+    if (!right)
+        state.SkipWithError("lost or doubled a message");
+    return items;
+}
+
+inline std::uint64_t sum_below(std::uint64_t count) {
+    return count * (count - 1) / 2;
+}
 
 struct message_of_64_bytes {
     message_of_64_bytes() = default;
