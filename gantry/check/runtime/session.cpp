@@ -562,8 +562,8 @@ long session::membarrier(modelled_thread& t, int command, const void* site) {
     constexpr int global = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED;
     constexpr int fences = global | MEMBARRIER_CMD_PRIVATE_EXPEDITED;
     constexpr int registrations = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    asks_membarrier_ = true;
     if (command == MEMBARRIER_CMD_QUERY) {
-        asks_membarrier_ = true;
         return membarrier_works_ ? fences | registrations : 0;
     }
     if (!membarrier_works_ || (command & (fences | registrations)) != command || (command & (command - 1)) != 0) {
