@@ -104,11 +104,10 @@ TEST(exact_explorer, counts_the_litmus_table) {
 
 // With that fence between the two accesses of each thread.
 program with_fences(const std::vector<std::vector<cell>>& threads, const std::string& fences) {
-    const std::map<char, std::vector<order>> orders{{'l', {order::light}},
-                                                    {'h', {order::heavy_begin, order::heavy_end}},
-                                                    {'s', {order::seq_cst}},
-                                                    {'r', {order::release}},
-                                                    {' ', {}}};
+    const std::map<char, std::vector<order>> orders{
+        {'l', {order::light}},   {'h', {order::heavy_begin, order::heavy_end}},
+        {'s', {order::seq_cst}}, {'r', {order::release}},
+        {'a', {order::acquire}}, {' ', {}}};
     program p = in_column(threads, column::rlx);
     for (std::size_t t = 0; t < p.size(); ++t) {
         auto place = p[t].begin() + 1;
@@ -123,8 +122,8 @@ program with_fences(const std::vector<std::vector<cell>>& threads, const std::st
 }
 
 // A light fence counts towards a heavy one, as if both were seq_cst, and towards nothing else. The last two say what
-// happens where a heavy fence learns of a write by way of a light one: kernels fence the other threads one after the
-// other, so that what one of them wrote may be missing elsewhere until membarrier returns.
+// follows from this: kernels fence the other threads one after the other, so that what one of them did may be missing
+// elsewhere until membarrier returns, or be done already.
 TEST(exact_explorer, counts_asymmetric_fences) {
     struct row {
         const char* name;
@@ -148,6 +147,7 @@ TEST(exact_explorer, counts_asymmetric_fences) {
         {"SB of four",
          {{w(0), r(1)}, {w(1), r(2)}, {w(2), r(3)}, {w(3), r(0)}},
          {{"hlhl", 15}, {"hhll", 16}, {"hlsl", 16}, {"hshl", 15}}},
+        {"read early", {{w(0), w(2)}, {r(2), r(1)}, {w(1), r(0)}}, {{"hll", 8}, {"hal", 7}}},
         {"known late", late, {{"lhllh", 32}, {"lhrlh", 31}}},
     };
     for (const row& line : table) {

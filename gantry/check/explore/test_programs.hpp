@@ -118,6 +118,9 @@ inline program random_program(std::mt19937_64& random, const flavour& with = {})
     p.resize(threads);
     const bool mostly_sc = below(3) == 0;
     const auto any_order = [&] {
+        if (with.asymmetric && below(3) != 0) {
+            return order::relaxed; // what the fences are for
+        }
         return mostly_sc && below(4) != 0 ? order::seq_cst : any[below(5)];
     };
     const auto as_load = [](order o) {
