@@ -559,24 +559,29 @@ bool session::registered_before(const modelled_thread& t) const {
 }
 
 long session::membarrier(modelled_thread& t, int command, const void* site) {
-    constexpr int global = MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_GLOBAL_EXPEDITED;
-    constexpr int fences = global | MEMBARRIER_CMD_PRIVATE_EXPEDITED;
-    constexpr int registrations = MEMBARRIER_CMD_REGISTER_GLOBAL_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    const auto refuse = [](int why) {
+        errno = why;
+        return -1L;
+    };
     asks_membarrier_ = true;
-    if (command == MEMBARRIER_CMD_QUERY) {
-        return membarrier_works_ ? fences | registrations : 0;
+    if (!membarrier_works_) {
+        return refuse(ENOSYS);
     }
-    if (!membarrier_works_ || (command & (fences | registrations)) != command || (command & (command - 1)) != 0) {
-        errno = membarrier_works_ ? EINVAL : ENOSYS;
-        return -1;
-    }
-    if ((command & registrations) != 0) {
+    switch (command) {
+    case MEMBARRIER_CMD_QUERY:
+        return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
         registrations_.emplace_back(t.id, t.clock[t.id]);
         return 0;
-    }
-    if ((command & global) == 0 && !registered_before(t)) {
-        errno = EPERM;
-        return -1;
+    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+        if (!registered_before(t)) {
+            return refuse(EPERM);
+        }
+        break;
+    case MEMBARRIER_CMD_GLOBAL:
+        break;
+    default:
+        return refuse(EINVAL);
     }
     const order begins = order_at(site, order::heavy_begin);
     fence(t, begins, site);
