@@ -21,7 +21,8 @@ namespace {
 
 using detail::asymmetric_fence_chosen;
 
-// Through syscall(), which the model checker's runtime takes over.
+// Through syscall(), which the model checker's runtime takes over: it explores both answers to the query, and knows
+// that the command below orders with the light side's compiler barrier (check/MODEL.md).
 long membarrier(int command) noexcept {
     return ::syscall(SYS_membarrier, command, 0U, 0);
 }
@@ -55,14 +56,12 @@ asymmetric_fence_mode asymmetric_fence_mode_in_force() noexcept {
 
 void detail::asymmetric_fence_light_slow() noexcept {
     static_cast<void>(asymmetric_fence_mode_in_force()); // so that the next one is light, if it can be
-    // UNPROVEN here: no model of base uses it; those of reclaim run without membarrier and need it.
     std::atomic_thread_fence(std::memory_order_seq_cst); // order: pair.w. Suits either kind of heavy.
 }
 
 void asymmetric_fence_heavy() noexcept {
     if (asymmetric_fence_mode_in_force() == asymmetric_fence_mode::fences) {
         // Every light fence is a seq_cst fence as well: no thread can have seen `membarrier`.
-        // UNPROVEN here: no model of base uses it; those of reclaim run without membarrier and need it.
         std::atomic_thread_fence(std::memory_order_seq_cst); // order: pair.r
     } else {
         const int saved = errno;

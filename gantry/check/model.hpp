@@ -48,6 +48,9 @@ enum class search : std::uint8_t { exact, bounded, random };
 // How random searches walk; explore/random.hpp says what each finds.
 enum class walk : std::uint8_t { uniform, pct, long_tail };
 
+// What membarrier(2) says to a program that asks: each answer in executions of its own, or one.
+enum class membarrier_answer : std::uint8_t { both, works, refused };
+
 struct model_options {
     search mode = search::exact;
     std::uint64_t executions_max = UINT64_MAX;
@@ -65,13 +68,14 @@ struct model_options {
     unsigned weak_failures_max = 0; // weak compare-exchanges that fail for no reason, for each thread
     unsigned reuse_max = 1;         // freed blocks that may be used again, by each thread
     bool leaks = true;              // memory that no free() was called for is a failure
-    double minimise = 2;            // seconds for finding a smaller execution with the same fault; 0: as found
-    std::string replay{};           // a token from a report: run that execution alone
-    std::string name{};             // of what is run, for progress and checkpoints
-    bool progress = false;          // a line on standard error, rewritten, once it has taken a second
-    std::string checkpoint{};       // exact: a file for what is left when the search is stopped
-    double checkpoint_seconds = 60; // and how often it is written in between
-    std::string resume{};           // exact: goes on from such a file
+    membarrier_answer kernel = membarrier_answer::both;
+    double minimise = 2;                     // seconds for finding a smaller execution with the same fault; 0: as found
+    std::string replay{};                    // a token from a report: run that execution alone
+    std::string name{};                      // of what is run, for progress and checkpoints
+    bool progress = false;                   // a line on standard error, rewritten, once it has taken a second
+    std::string checkpoint{};                // exact: a file for what is left when the search is stopped
+    double checkpoint_seconds = 60;          // and how often it is written in between
+    std::string resume{};                    // exact: goes on from such a file
     const std::atomic<bool>* stop = nullptr; // ends the search when it becomes true
 };
 

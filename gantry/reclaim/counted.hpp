@@ -85,8 +85,7 @@ public:
     // it was put there, so nobody can have begun to protect it after the walk over those who do. Otherwise that walk
     // proves nothing about now: another one must follow, unless somebody owns it still.
     [[nodiscard]] fate judge() noexcept {
-        // UNPROVEN: in models the thread that puts an object into its list looks through it, and the heavy fence of
-        // that acquires; a thread that adopts the list has no such fence between the last drop and here.
+        // Who put the object into its list may have ended without looking through it, and so without acquiring.
         std::uint64_t seen = word_.load(std::memory_order_acquire); // order: last.r
         if (seen == listed)
             return fate::free;

@@ -115,7 +115,6 @@ template<class Word, class ToPointer>
 [[nodiscard]] inline bool try_announce(std::atomic<const void*>& slot, Word& expected, const std::atomic<Word>& source,
                                        ToPointer to_pointer) noexcept {
     announce(slot, to_pointer(expected));
-    // UNPROVEN: models run without membarrier, where the light fence above is a real one that acquires the first load.
     const Word now = source.load(std::memory_order_acquire); // order: source.r
     return std::exchange(expected, now) == now;
 }

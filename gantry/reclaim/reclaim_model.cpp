@@ -328,6 +328,27 @@ GANTRY_MODEL(shared_two_owners) {
     }
 }
 
+// Of two owners the last one ends without having looked through its list, and a third thread, which has met the first
+// one nowhere, frees the object. (The record that the last one is given has kept something before, so that it waits for
+// more to look.)
+GANTRY_MODEL(shared_freed_by_who_adopts) {
+    hazard_domain domain;
+    {
+        atomic_shared<int> box(make_shared_in<int>(domain, 0), domain);
+        const snapshot<int> kept = box.look();
+        std::thread([&box] { box.store(nullptr); }).join();
+    }
+    GANTRY_CHECK(domain.collect());
+    shared<int> object = make_shared_in<int>(domain, 1);
+    std::thread first([mine = object]() mutable {
+        GANTRY_CHECK(*mine == 1);
+        mine.reset();
+    });
+    std::thread([mine = std::move(object)]() mutable { mine.reset(); }).join();
+    static_cast<void>(domain.collect());
+    first.join();
+}
+
 // A compare-exchange that fails hands out what is there, and keeps what it was given.
 GANTRY_MODEL(atomic_shared_compare_exchange) {
     hazard_domain domain;

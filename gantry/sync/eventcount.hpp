@@ -64,14 +64,12 @@ public:
 
     void notify_one() noexcept {
         if (somebody_waits()) {
-            // UNPROVEN: in models the light fence is a full one, and so orders what it does not with membarrier.
             epoch_.fetch_add(1, std::memory_order_release); // order: notify.w
             wake_one(epoch_);
         }
     }
     void notify_all() noexcept {
         if (somebody_waits()) {
-            // UNPROVEN: in models the light fence is a full one, and so orders what it does not with membarrier.
             epoch_.fetch_add(1, std::memory_order_release); // order: notify.w
             wake_all(epoch_);
         }

@@ -28,7 +28,6 @@ struct line_keeper {
         if (line == nullptr)
             return;
         // A lock that the thread leaves locked stays locked: then the line is lost.
-        // UNPROVEN: in models the light fence after a slot was emptied is a full one, and so orders that before this.
         if (std::exchange(reader_here.held, 0) == 0)
             line->owned.store(0, std::memory_order_release); // order: line.w
     }

@@ -496,11 +496,13 @@ std::vector<ordered_statement> ordered_statements(const tree& all, const source&
     const auto groups = group_comments(file);
     std::vector<ordered_statement> found;
     for (const auto& [number, code] : find_statements(file, calls)) {
-        // A fence for signals orders the compiler only: nothing can be seen without it.
+        // A fence for signals orders the compiler only, and counts where it may be the light half of an asymmetric
+        // fence.
         const bool orders = std::ranges::any_of(code.calls, [](const atomic_call* call) {
-            return call->name != "atomic_signal_fence" && std::ranges::any_of(call->orders, [](order each) {
-                       return each != order::relaxed && each != order::passed_in;
-                   });
+            const bool light = call->name == "atomic_signal_fence";
+            return std::ranges::any_of(call->orders, [light](order each) {
+                return light ? each == order::seq_cst : each != order::relaxed && each != order::passed_in;
+            });
         });
         if (!orders) {
             continue;

@@ -18,7 +18,8 @@ struct ordered_statement {
     bool unproven = false;
 };
 
-/** Every statement of the file that spells an order other than relaxed, from top to bottom; fences for signals apart.
+/** Every statement of the file that spells an order other than relaxed, from top to bottom; of fences for signals only
+    seq_cst counts.
  */
 [[nodiscard]] std::vector<ordered_statement> ordered_statements(const tree& all, const source& file);
 

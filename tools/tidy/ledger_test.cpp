@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // What must hold: an access without its label, a label without its declaration, and an edge without its other side are
 // each reported on their line; the grammar of README.md is accepted as it is written there.
+#include <tools/tidy/ledger.hpp>
 #include <tools/tidy/test_tree.hpp>
 
 namespace tidy {
@@ -31,6 +32,13 @@ std::vector<std::string> faults(std::string text) {
     return messages("ledger", {{"gantry/base/x.hpp", std::move(text)}});
 }
 
+// How many statements mutate has to judge.
+std::size_t judged(const std::string& text) {
+    tree all;
+    all.add("gantry/base/x.hpp", text);
+    return ordered_statements(all, all.files().front()).size();
+}
+
 // A block that declares `e`, in three lines, with both sides used in the two lines after it; `code` begins in line 6.
 std::string with_edge(std::string_view code) {
     return "// Ordering ledger\n//   e : here -> there\n\n"
@@ -50,6 +58,12 @@ TEST(Ledger, OrderWithoutLabel) {
     EXPECT_THAT(ledger(with_edge("std::atomic_thread_fence(std::memory_order_seq_cst);\n")),
                 ElementsAre("gantry/base/x.hpp:6"));
     EXPECT_THAT(ledger(with_edge("std::atomic_thread_fence(std::memory_order_seq_cst); // order: e.rw\n")), IsEmpty());
+}
+
+// Only a seq_cst fence for signals can be the light half of an asymmetric fence, which a model may need.
+TEST(Ledger, FencesForSignals) {
+    EXPECT_EQ(judged(with_edge("std::atomic_signal_fence(std::memory_order_seq_cst); // order: e.rw\n")), 3U);
+    EXPECT_EQ(judged(with_edge("std::atomic_signal_fence(std::memory_order_acquire); // order: e.rw\n")), 2U);
 }
 
 TEST(Ledger, RelaxedWithoutLabel) {

@@ -290,4 +290,32 @@ SOUND(empty_tells) {
     empty_after_the_last<true>();
 }
 
+// A word on the heap that its waiter frees as soon as it is set. The wake-up may come after that: it names an address,
+// and looks at nothing there.
+template<bool LooksAgain>
+void freed_by_its_waiter() {
+    auto* const word = new std::atomic<std::uint32_t>(0);
+    std::thread setter([word] {
+        word->store(1, memory_order_release);
+        if (LooksAgain && word->load(memory_order_relaxed) == 0) {
+            return;
+        }
+        syscall(SYS_futex, word, FUTEX_WAKE_PRIVATE, 1, nullptr, nullptr, 0);
+    });
+    while (word->load(memory_order_acquire) == 0) {
+        syscall(SYS_futex, word, FUTEX_WAIT_PRIVATE, 0, nullptr, nullptr, 0);
+    }
+    delete word;
+    setter.join();
+}
+
+SOUND(wakes_at_a_freed_word) {
+    freed_by_its_waiter<false>();
+}
+
+FAULTY(looks_at_a_freed_word, use_after_free, "wakes_at_a_freed_word",
+       "looks again at a word that its waiter may have freed") {
+    freed_by_its_waiter<true>();
+}
+
 } // namespace

@@ -55,7 +55,7 @@ inline exploration explore(const program& p) {
 inline std::string text_of(const program& p) {
     constexpr const char* kinds[] = {"load", "store", "exchange", "add",     "sub",   "and",  "or",    "xor",
                                      "nand", "cas",   "enqueue",  "dequeue", "leave", "look", "share", "unshare"};
-    constexpr const char* orders[] = {"rlx", "con", "acq", "rel", "acq_rel", "sc"};
+    constexpr const char* orders[] = {"rlx", "con", "acq", "rel", "acq_rel", "sc", "kernel", "light", "heavy", "end"};
     std::string text;
     for (std::size_t t = 0; t < p.size(); ++t) {
         for (std::size_t n = 0; n < p[t].size(); ++n) {
@@ -101,7 +101,8 @@ struct flavour {
     bool choices = false;
     bool threads = false; // started and joined in the middle
     bool loops = false;
-    bool queues = false; // the operations that locks and waiting are made of
+    bool queues = false;     // the operations that locks and waiting are made of
+    bool asymmetric = false; // light and heavy fences
 };
 
 inline program random_program(std::mt19937_64& random, const flavour& with = {}) {
@@ -111,23 +112,38 @@ inline program random_program(std::mt19937_64& random, const flavour& with = {})
     const order any[] = {order::relaxed, order::acquire, order::release, order::acq_rel, order::seq_cst};
     const order reading[] = {order::relaxed, order::acquire, order::seq_cst};
     program p;
-    unsigned accesses = 3 + below(5);
+    unsigned accesses = 3 + below(with.asymmetric ? 4 : 5);
+    unsigned heavy_fences = 3; // the oracle has no place for more
     const unsigned threads = below(4) == 0 ? 2 : 3;
     p.resize(threads);
     const bool mostly_sc = below(3) == 0;
     const auto any_order = [&] {
+        if (with.asymmetric && below(3) != 0) {
+            return order::relaxed; // what the fences are for
+        }
         return mostly_sc && below(4) != 0 ? order::seq_cst : any[below(5)];
     };
     const auto as_load = [](order o) {
         return o == order::release || o == order::acq_rel ? order::acquire : o;
     };
+    const auto add_fence = [](auto& t, order o) {
+        instruction fence;
+        fence.kind = instruction_kind::fence;
+        fence.op.success = o;
+        t.push_back(fence);
+    };
     while (accesses-- > 0) {
         auto& t = p[below(threads)];
-        if (below(5) == 0) {
-            instruction fence;
-            fence.kind = instruction_kind::fence;
-            fence.op.success = mostly_sc || below(2) == 0 ? order::seq_cst : any[1 + below(4)];
-            t.push_back(fence);
+        if (with.asymmetric && !t.empty() && below(3) != 0) {
+            if (heavy_fences == 0 || below(2) == 0) {
+                add_fence(t, order::light);
+            } else {
+                --heavy_fences;
+                add_fence(t, order::heavy_begin);
+                add_fence(t, order::heavy_end);
+            }
+        } else if (below(5) == 0) {
+            add_fence(t, mostly_sc || below(2) == 0 ? order::seq_cst : any[1 + below(4)]);
         }
         if (with.choices && below(4) == 0) {
             instruction choice;
@@ -252,7 +268,7 @@ inline program random_program(std::mt19937_64& random, const flavour& with = {})
 }
 
 inline flavour flavour_of(std::uint64_t number) {
-    return {number % 2 == 1, number / 2 % 2 == 1, number / 4 % 2 == 1, number / 8 % 2 == 1};
+    return {number % 2 == 1, number / 2 % 2 == 1, number / 4 % 2 == 1, number / 8 % 2 == 1, number / 16 % 2 == 1};
 }
 
 // Explores one program and compares with the oracle: no execution missed, none made up, none twice; the same deadlocks,

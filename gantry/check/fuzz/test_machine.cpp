@@ -2,6 +2,11 @@
 #include <gantry/check/fuzz/test_machine.hpp>
 #include <gantry/check/model.hpp>
 
+#include <linux/membarrier.h>
+#include <sys/syscall.h>
+
+#include <unistd.h>
+
 #include <atomic>
 #include <barrier>
 #include <chrono>
@@ -160,6 +165,16 @@ const instruction sensible[] = {
     {"fence",
      [](std::uint8_t a, reader&, std::size_t) {
          std::atomic_thread_fence(pick(orders, a));
+     }},
+    {"signal fence",
+     [](std::uint8_t a, reader&, std::size_t) {
+         std::atomic_signal_fence(a % 4 == 0 ? std::memory_order_acq_rel : std::memory_order_seq_cst);
+     }},
+    {"membarrier",
+     [](std::uint8_t a, reader&, std::size_t) {
+         constexpr int commands[] = {MEMBARRIER_CMD_GLOBAL, MEMBARRIER_CMD_PRIVATE_EXPEDITED, MEMBARRIER_CMD_QUERY,
+                                     MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED};
+         sink = static_cast<int>(syscall(SYS_membarrier, pick(commands, a), 0U, 0));
      }},
     {"small",
      [](std::uint8_t a, reader&, std::size_t) {

@@ -25,14 +25,31 @@ struct value {
 //
 // `kernel` is what the operating system does in a wait or a wake-up: memory follows it, as it follows acq_rel (or, for
 // a fence, seq_cst), but the program is promised nothing, so that it orders no plain accesses.
-enum class order : std::uint8_t { relaxed, consume, acquire, release, acq_rel, seq_cst, kernel };
+//
+// Asymmetric fences: `light` is the compiler's half of a fence. Its other half is a heavy fence of another thread,
+// which is two events: the seq_cst fences with which the kernel begins and ends membarrier(2). Between them it fences
+// every other thread, at one place of that thread that nobody knows.
+enum class order : std::uint8_t {
+    relaxed,
+    consume,
+    acquire,
+    release,
+    acq_rel,
+    seq_cst,
+    kernel,
+    light,
+    heavy_begin,
+    heavy_end,
+};
 
 [[nodiscard]] constexpr bool acquires(order o) noexcept {
-    return o != order::relaxed && o != order::release && o != order::kernel;
+    return o == order::consume || o == order::acquire || o == order::acq_rel || o == order::seq_cst ||
+           o == order::heavy_begin || o == order::heavy_end;
 }
 
 [[nodiscard]] constexpr bool releases(order o) noexcept {
-    return o == order::release || o == order::acq_rel || o == order::seq_cst;
+    return o == order::release || o == order::acq_rel || o == order::seq_cst || o == order::heavy_begin ||
+           o == order::heavy_end;
 }
 
 using thread_id = std::uint16_t;

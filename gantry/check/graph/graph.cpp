@@ -22,8 +22,23 @@ void graph::clear() {
     created_by_.clear();
     locations_.clear();
     kernel_reads_.clear();
+    clear_counts();
+}
+
+void graph::clear_counts() noexcept {
     seq_cst_count_ = 0;
     seq_cst_fences_ = 0;
+    light_fences_ = 0;
+    heavy_fences_ = 0;
+}
+
+void graph::count(const event& e, std::uint32_t by) noexcept {
+    seq_cst_count_ += seq_cst(e) ? by : 0U;
+    if (e.kind == event_kind::fence) {
+        seq_cst_fences_ += seq_cst(e) ? by : 0U;
+        light_fences_ += e.memory_order == order::light ? by : 0U;
+        heavy_fences_ += e.memory_order == order::heavy_begin ? by : 0U;
+    }
 }
 
 std::span<const event_id> graph::thread(thread_id t) const noexcept {
@@ -39,8 +54,7 @@ void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> k
     operations_.clear();
     clocks_.clear();
     kernel_reads_.clear();
-    seq_cst_count_ = 0;
-    seq_cst_fences_ = 0;
+    clear_counts();
     for (auto& t : threads_) {
         t.clear();
     }
@@ -76,10 +90,7 @@ void graph::assign_restricted(const graph& from, std::span<const std::uint8_t> k
             to.reads.clear();
         }
         threads_[old.thread].push_back(renamed[i]);
-        if (seq_cst(old)) {
-            ++seq_cst_count_;
-            seq_cst_fences_ += old.kind == event_kind::fence ? 1U : 0U;
-        }
+        count(old, 1);
         if (old.kind == event_kind::read && old.memory_order == order::kernel) {
             kernel_reads_.push_back(renamed[i]);
         }
@@ -168,10 +179,7 @@ event_id graph::append(thread_id t, event_kind kind, order o, const void* site) 
     threads_[t].push_back(id);
     events_.push_back(e);
     clocks_.resize(clocks_.size() + clocks_per_event * width_);
-    if (seq_cst(e)) {
-        ++seq_cst_count_;
-        seq_cst_fences_ += kind == event_kind::fence ? 1U : 0U;
-    }
+    count(e, 1);
     start_clocks(id);
     return id;
 }
@@ -282,10 +290,47 @@ event_id graph::add_fence(thread_id t, order o, const void* site) {
     if (acquires(o)) {
         join_clock(id, hb_row, id, pending_row);
     }
+    if (o == order::heavy_end) {
+        join_other_halves(id, order::light);
+    } else if (o == order::light) {
+        join_other_halves(id, order::heavy_begin);
+    }
     if (releases(o)) {
         events_.back().release_fence = id;
     }
     return id;
+}
+
+// A light and a heavy fence synchronise as two fences do: the one stands before a write, and the other after a read
+// that the write's release sequence led to. What the thread read before its last fence of the kind has come with that.
+void graph::join_other_halves(event_id fence, order half) {
+    if (!has_asymmetric_fences()) {
+        return;
+    }
+    const auto own = thread(at(fence).thread);
+    for (std::size_t i = at(fence).index; i-- > 0 && !is_fence(at(own[i]), at(fence).memory_order);) {
+        const event& read = at(own[i]);
+        if (read.kind != event_kind::read || read.memory_order == order::kernel) {
+            continue;
+        }
+        for (event_id w = read.source; w >= 0;) {
+            const event& write = at(w);
+            const auto writer = thread(write.thread);
+            for (std::size_t before = write.index; before-- > 0;) {
+                if (is_fence(at(writer[before]), half)) {
+                    join_clock(fence, hb_row, writer[before], hb_row);
+                    break;
+                }
+            }
+            w = write.exclusive ? at(write.source).source : no_event;
+        }
+    }
+}
+
+event_id graph::end_of_heavy(event_id begin) const noexcept {
+    const auto own = thread(at(begin).thread);
+    const std::size_t next = at(begin).index + 1U;
+    return next < own.size() && is_fence(at(own[next]), order::heavy_end) ? own[next] : no_event;
 }
 
 event_id graph::add_choice(thread_id t, std::uint64_t chosen, const void* site) {

@@ -114,10 +114,18 @@ public:
 
     // Everything but the seq_cst axiom is kept by the way events are added; seq_cst.hpp looks after that.
     [[nodiscard]] static bool seq_cst(const event& e) noexcept {
-        return e.memory_order == order::seq_cst || (e.kind == event_kind::fence && e.memory_order == order::kernel);
+        return e.memory_order == order::seq_cst ||
+               (e.kind == event_kind::fence && e.memory_order != order::light && e.memory_order >= order::kernel);
+    }
+    [[nodiscard]] static bool is_fence(const event& e, order o) noexcept {
+        return e.kind == event_kind::fence && e.memory_order == o;
     }
     [[nodiscard]] bool has_seq_cst_pair() const noexcept { return seq_cst_count_ > 1; }
     [[nodiscard]] bool has_seq_cst_fences() const noexcept { return seq_cst_fences_ > 0; }
+    // Light fences, and heavy ones whose other halves they are.
+    [[nodiscard]] bool has_asymmetric_fences() const noexcept { return light_fences_ > 0 && heavy_fences_ > 0; }
+    // The end of the heavy fence that begins there, or no_event: the thread has not come to it.
+    [[nodiscard]] event_id end_of_heavy(event_id begin) const noexcept;
 
 private:
     static constexpr std::size_t clocks_per_event = 4;
@@ -135,6 +143,9 @@ private:
     [[nodiscard]] std::uint32_t floor_after(event_id before, location_id l, event_id except) const noexcept;
     [[nodiscard]] event_id predecessor(const event& e) const noexcept;
     void join_kernel(std::span<std::uint32_t> known) const noexcept;
+    void count(const event& e, std::uint32_t by) noexcept;
+    void clear_counts() noexcept;
+    void join_other_halves(event_id fence, order half);
 
     std::vector<event> events_;
     std::vector<operation> operations_;
@@ -146,6 +157,8 @@ private:
     std::vector<event_id> kernel_reads_;
     std::uint32_t seq_cst_count_ = 0;
     std::uint32_t seq_cst_fences_ = 0;
+    std::uint32_t light_fences_ = 0;
+    std::uint32_t heavy_fences_ = 0;
 };
 
 } // namespace gantry::check

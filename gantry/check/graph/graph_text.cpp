@@ -18,7 +18,7 @@ using nlohmann::json;
 constexpr thread_id threads_max = 64;
 constexpr auto last_kind = static_cast<std::uint64_t>(event_kind::choice);
 constexpr auto last_operation = static_cast<std::uint64_t>(operation_kind::decrease);
-constexpr auto last_order = static_cast<std::uint64_t>(order::kernel);
+constexpr auto last_order = static_cast<std::uint64_t>(order::heavy_end);
 
 std::uint64_t number(const void* site) noexcept {
     return reinterpret_cast<std::uint64_t>(site);

@@ -13,7 +13,7 @@
 // Threads: one thread. Progress: allocates. Ordering: n/a. Cost: exponential. Failure: at most 32 events, asserted.
 // Lifetime: n/a.
 // Origin: the axioms of RC11 (Lahav et al., PLDI 2017, figure 1) written as relational algebra; release sequences as in
-// C++20: rs = [W]; (rf; rmw)*.
+// C++20: rs = [W]; (rf; rmw)*; asymmetric fences as MODEL.md has them.
 
 #include <gantry/check/explore/program.hpp>
 
@@ -154,7 +154,13 @@ inline bool consistent(const std::vector<node>& nodes, const rel& sb, const rel&
     const rel acquiring = where([](const node& e) { return e.kind != event_kind::write && acquires(e.o); });
     const rel releasing = where([](const node& e) { return e.kind != event_kind::read && releases(e.o); });
     const rel sc = where([](const node& e) { return e.o == order::seq_cst && e.kind != event_kind::fence; });
-    const rel sc_fence = where([](const node& e) { return e.o == order::seq_cst && e.kind == event_kind::fence; });
+    const auto fences_of = [&](order o) {
+        return where([o](const node& e) { return e.o == o && e.kind == event_kind::fence; });
+    };
+    const rel light = fences_of(order::light);
+    const rel begins = fences_of(order::heavy_begin);
+    const rel ends = fences_of(order::heavy_end);
+    const rel sc_fence = fences_of(order::seq_cst) | begins | ends;
 
     if (!(sb | started | rf).acyclic()) {
         return false;
@@ -165,7 +171,9 @@ inline bool consistent(const std::vector<node>& nodes, const rel& sb, const rel&
     }
     const rel eco = (rf | mo | rb).plus();
     const rel rs = writes * maybe((rf * rmw).plus());
-    const rel sw = started | releasing * maybe(fences * sb) * rs * rf * maybe(sb * fences) * acquiring;
+    const rel through = sb * rs * rf * sb; // from a fence to a fence
+    const rel sw = started | releasing * maybe(fences * sb) * rs * rf * maybe(sb * fences) * acquiring |
+                   light * through * ends | begins * through * light;
     const rel hb = (sb | sw).plus();
     if (!hb.irreflexive() || !(hb * eco).irreflexive()) {
         return false;
@@ -176,8 +184,16 @@ inline bool consistent(const std::vector<node>& nodes, const rel& sb, const rel&
     const rel apart = sb & different;
     const rel scb = sb | apart * hb * apart | (hb & same) | mo | rb;
     const rel psc_base = (sc | sc_fence * maybe(hb)) * scb * (sc | maybe(hb) * sc_fence);
-    const rel psc_f = sc_fence * (hb | hb * eco * hb) * sc_fence;
-    return (psc_base | psc_f).acyclic();
+    const rel as_fences = maybe(hb) * scb * maybe(hb) | hb | hb * eco * hb;
+    const rel psc_f = sc_fence * as_fences * sc_fence;
+    rel heavy; // from its beginning to its end
+    for (unsigned a = 0; a + 1 < n; ++a) {
+        if (begins.has(a, a) && ends.has(a + 1, a + 1) && nodes[a].thread == nodes[a + 1].thread) {
+            heavy.add(a, a + 1);
+        }
+    }
+    const rel asymmetric = heavy * as_fences * light | light * as_fences * begins;
+    return (psc_base | psc_f | asymmetric).acyclic();
 }
 
 // The pictures (see program.hpp) of all consistent executions.

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 namespace gantry::check {
@@ -24,11 +25,89 @@ bool seq_cst(const event& e) noexcept {
     return graph::seq_cst(e) && (e.kind != event_kind::read || e.source != no_event);
 }
 
+// The first event of the thread that the event happens before; the size when there is none.
+std::uint32_t first_after(const graph& g, event_id id, thread_id t) {
+    const event& e = g.at(id);
+    if (t == e.thread) {
+        return e.index + 1U;
+    }
+    const auto events = g.thread(t);
+    const auto found = std::ranges::partition_point(events, [&](event_id other) { return !g.ordered(id, other); });
+    return static_cast<std::uint32_t>(found - events.begin());
+}
+
+std::uint32_t place_of(const graph& g, const event& e) noexcept {
+    return e.kind == event_kind::write ? e.position : g.position_of(e.source);
+}
+
+// What a fence leads to as a fence does: by happens-before, with one step of reads-from, modification order and
+// from-reads in between. `found(t, i)` is told that the thread's events from i on are led to, again and again.
+class spread {
+public:
+    explicit spread(const graph& g) : g_(g), below_(g.thread_count(), nowhere), after_(g.location_count(), nowhere) {}
+
+    template<class Found>
+    void leave(event_id fence, Found found) {
+        for (thread_id t = 0; t < below_.size(); ++t) {
+            const std::uint32_t from = first_after(g_, fence, t);
+            found(t, from);
+            const auto events = g_.thread(t);
+            const std::uint32_t end = std::min(below_[t], static_cast<std::uint32_t>(events.size()));
+            below_[t] = std::min(below_[t], from);
+            for (std::uint32_t i = from; i < end; ++i) {
+                if (accesses(g_.at(events[i]))) {
+                    come_after(events[i], found);
+                }
+            }
+        }
+    }
+
+    // What comes after the access in its location: all but a read of the same write.
+    template<class Found>
+    void come_after(event_id access, Found found) {
+        const event& e = g_.at(access);
+        const std::uint32_t from = 2 * place_of(g_, e) + (e.kind == event_kind::write ? 1U : 2U);
+        const std::uint32_t end = after_[e.location];
+        if (from >= end) {
+            return;
+        }
+        after_[e.location] = from;
+        const location& l = g_.location_at(e.location);
+        const auto pass = [&](event_id id) {
+            for (thread_id t = 0; t < below_.size(); ++t) {
+                found(t, first_after(g_, id, t));
+            }
+        };
+        for (std::uint32_t p = place_of(g_, e); p < l.writes.size() && 2 * (p + 1U) < end; ++p) {
+            pass(l.writes[p]);
+        }
+        for (const event_id r : l.reads) {
+            const event& read = g_.at(r);
+            if (read.source == no_event) {
+                continue;
+            }
+            const std::uint32_t key = 2 * place_of(g_, read) + 1U;
+            if (key >= from && key < end && r != access) {
+                pass(r);
+            }
+        }
+    }
+
+private:
+    const graph& g_;
+    std::vector<std::uint32_t> below_; // per thread: from here on, a fence that was left happens before
+    std::vector<std::uint32_t> after_; // per location: twice the place, and one for a read
+};
+
 class walk {
 public:
     explicit walk(const graph& g)
         : g_(g), fences_(g.has_seq_cst_fences()), reached_(g.thread_count(), nowhere), below_(reached_),
-          overwritten_(g.location_count(), nowhere), after_(overwritten_) {}
+          overwritten_(g.location_count(), nowhere), between_fences_(g) {
+        if (g.has_asymmetric_fences()) {
+            halves_.emplace(g);
+        }
+    }
 
     // As a member of the cycle, or between two of its fences.
     void leave(event_id id) {
@@ -43,7 +122,19 @@ public:
 
     // By reads-from, modification order and from-reads, between two fences.
     void leave_by_eco(event_id id) {
-        come_after(g_.at(id));
+        between_fences_.come_after(id, [this](thread_id t, std::uint32_t i) { reach_fence(t, i); });
+        run();
+    }
+
+    // The same, between a heavy fence and a light one.
+    void leave_by_eco_to_light(event_id id) {
+        halves_->from_heavy.come_after(id, [this](thread_id t, std::uint32_t i) { reach_light(t, i); });
+        run();
+    }
+
+    // The same, between a light fence and a heavy one.
+    void leave_by_eco_to_heavy(event_id id) {
+        halves_->from_light.come_after(id, [this](thread_id t, std::uint32_t i) { reach_heavy(t, i); });
         run();
     }
 
@@ -62,21 +153,44 @@ public:
         return false;
     }
 
-private:
-    [[nodiscard]] std::uint32_t place(const event& e) const noexcept {
-        return e.kind == event_kind::write ? e.position : g_.position_of(e.source);
+    // Whether a heavy fence was reached that comes to its end before the event.
+    [[nodiscard]] bool reached_heavy_before(event_id id) const {
+        return any_before(reached_, [&](event_id fence) {
+            const event_id end = graph::is_fence(g_.at(fence), order::heavy_begin) ? g_.end_of_heavy(fence) : no_event;
+            return end != no_event && g_.ordered(end, id);
+        });
     }
 
-    // The first event of the thread that the event happens before; the size when there is none.
-    [[nodiscard]] std::uint32_t first_after(event_id id, thread_id t) const {
-        const event& e = g_.at(id);
-        if (t == e.thread) {
-            return e.index + 1U;
-        }
-        const auto events = g_.thread(t);
-        const auto found = std::ranges::partition_point(events, [&](event_id other) { return !g_.ordered(id, other); });
-        return static_cast<std::uint32_t>(found - events.begin());
+    // Whether a light fence was reached that happens before the event.
+    [[nodiscard]] bool reached_light_before(event_id id) const {
+        return any_before(halves_->reached, [&](event_id fence) {
+            return graph::is_fence(g_.at(fence), order::light) && g_.ordered(fence, id);
+        });
     }
+
+private:
+    // What is known of asymmetric fences. The light ones are reached from heavy ones alone, and lead to those alone.
+    struct halves {
+        explicit halves(const graph& g) : from_heavy(g), from_light(g), reached(g.thread_count(), nowhere) {}
+
+        spread from_heavy;                  // from the ends of those that were reached
+        spread from_light;                  // from those that were reached
+        std::vector<std::uint32_t> reached; // per thread: its light fences from here on
+    };
+
+    template<class Property>
+    [[nodiscard]] bool any_before(const std::vector<std::uint32_t>& reached, Property property) const {
+        for (thread_id t = 0; t < reached.size(); ++t) {
+            const auto events = g_.thread(t);
+            if (reached[t] < events.size() && std::ranges::any_of(events.subspan(reached[t]), property)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    [[nodiscard]] std::uint32_t place(const event& e) const noexcept { return place_of(g_, e); }
+    [[nodiscard]] std::uint32_t first_after(event_id id, thread_id t) const { return check::first_after(g_, id, t); }
 
     // The beginning of a thread is no event, but it stands before the thread's first one.
     [[nodiscard]] bool begins_after(thread_id t, event_id id) const {
@@ -88,7 +202,9 @@ private:
         while (!work_.empty()) {
             const event_id next = work_.back();
             work_.pop_back();
-            if (g_.at(next).kind == event_kind::fence) {
+            if (graph::is_fence(g_.at(next), order::light)) {
+                halves_->from_light.leave(next, [this](thread_id t, std::uint32_t i) { reach_heavy(t, i); });
+            } else if (g_.at(next).kind == event_kind::fence) {
                 leave_fence(next);
             } else {
                 leave_access(next);
@@ -119,6 +235,28 @@ private:
         }
     }
 
+    void reach_light(thread_id t, std::uint32_t from) {
+        const auto events = g_.thread(t);
+        const std::uint32_t end = std::min(halves_->reached[t], static_cast<std::uint32_t>(events.size()));
+        halves_->reached[t] = std::min(halves_->reached[t], from);
+        for (std::uint32_t i = from; i < end; ++i) {
+            if (graph::is_fence(g_.at(events[i]), order::light)) {
+                work_.push_back(events[i]);
+            }
+        }
+    }
+
+    void reach_heavy(thread_id t, std::uint32_t from) {
+        const auto events = g_.thread(t);
+        const std::uint32_t end = std::min(reached_[t], static_cast<std::uint32_t>(events.size()));
+        for (std::uint32_t i = from; i < end; ++i) {
+            if (graph::is_fence(g_.at(events[i]), order::heavy_begin)) {
+                reach(t, i);
+                return;
+            }
+        }
+    }
+
     void reach_fences_after(event_id id) {
         for (thread_id t = 0; fences_ && t < reached_.size(); ++t) {
             reach_fence(t, first_after(id, t));
@@ -136,30 +274,6 @@ private:
                 reach(w.thread, w.index);
             }
             reach_fences_after(writes[p]);
-        }
-    }
-
-    // What comes after the access in its location: all but a read of the same write.
-    void come_after(const event& e) {
-        const std::uint32_t from = 2 * place(e) + (e.kind == event_kind::write ? 1U : 2U);
-        const std::uint32_t end = after_[e.location];
-        if (from >= end) {
-            return;
-        }
-        after_[e.location] = from;
-        const location& l = g_.location_at(e.location);
-        for (std::uint32_t p = place(e); p < l.writes.size() && 2 * (p + 1U) < end; ++p) {
-            reach_fences_after(l.writes[p]);
-        }
-        for (const event_id r : l.reads) {
-            const event& read = g_.at(r);
-            if (read.source == no_event) {
-                continue;
-            }
-            const std::uint32_t key = 2 * place(read) + 1U;
-            if (key >= from && key < end && &read != &e) {
-                reach_fences_after(r);
-            }
         }
     }
 
@@ -242,8 +356,14 @@ private:
                 const event& e = g_.at(events[i]);
                 if (accesses(e)) {
                     overwrite(e.location, place(e));
-                    come_after(e);
+                    between_fences_.come_after(events[i],
+                                               [this](thread_id other, std::uint32_t k) { reach_fence(other, k); });
                 }
+            }
+        }
+        if (halves_ && graph::is_fence(g_.at(id), order::heavy_begin)) {
+            if (const event_id end = g_.end_of_heavy(id); end != no_event) {
+                halves_->from_heavy.leave(end, [this](thread_id t, std::uint32_t i) { reach_light(t, i); });
             }
         }
     }
@@ -264,7 +384,8 @@ private:
     std::vector<std::uint32_t> reached_;     // per thread: its seq_cst events from here on
     std::vector<std::uint32_t> below_;       // per thread: from here on, a reached fence happens before
     std::vector<std::uint32_t> overwritten_; // per location: the writes behind this place have been passed
-    std::vector<std::uint32_t> after_;       // per location: twice the place, and one for a read
+    spread between_fences_;
+    std::optional<halves> halves_;
     std::vector<event_id> work_;
 };
 
@@ -289,7 +410,20 @@ bool closes_seq_cst_cycle(const graph& g, event_id access) {
     }
     walk by_eco(g);
     by_eco.leave_by_eco(access);
-    return by_eco.reached_fence_before(access);
+    if (by_eco.reached_fence_before(access)) {
+        return true;
+    }
+    if (!g.has_asymmetric_fences()) {
+        return false;
+    }
+    walk to_light(g);
+    to_light.leave_by_eco_to_light(access);
+    if (to_light.reached_heavy_before(access)) {
+        return true;
+    }
+    walk to_heavy(g);
+    to_heavy.leave_by_eco_to_heavy(access);
+    return to_heavy.reached_light_before(access);
 }
 
 } // namespace gantry::check

@@ -117,6 +117,37 @@ event_id taker(const graph& g, event_id read, std::uint32_t last_index) {
     return no_event;
 }
 
+// The halves of an asymmetric fence, one before the write and one after the read, or two times no_event. A light one
+// and a heavy one synchronise as fences do, the heavy one with its beginning before a write and its end after a read.
+std::pair<event_id, event_id> halves_around(const graph& g, const event& write, std::uint32_t first_index,
+                                            event_id read, std::uint32_t last_index) {
+    const auto find = [&](thread_id t, std::uint32_t from, std::uint32_t to, order o) {
+        const auto events = g.thread(t);
+        for (std::uint32_t i = from; i < std::min(to, static_cast<std::uint32_t>(events.size())); ++i) {
+            if (graph::is_fence(g.at(events[i]), o)) {
+                return events[i];
+            }
+        }
+        return no_event;
+    };
+    const event& reader = g.at(read);
+    for (const auto& [before, after] :
+         {std::pair{order::light, order::heavy_end}, {order::heavy_begin, order::light}}) {
+        const event_id giver = find(write.thread, first_index, write.index, before);
+        const event_id gains = find(reader.thread, reader.index + 1U, last_index, after);
+        if (giver != no_event && gains != no_event) {
+            return {giver, gains};
+        }
+    }
+    return {no_event, no_event};
+}
+
+// Whether what the write hands on, of its thread's events from `first_index` on, is there before the reader's event
+// `last_index`.
+bool synchronise_by_halves(const graph& g, const hop& h) {
+    return halves_around(g, g.at(h.write), h.first_index, h.read, h.last_index).first != no_event;
+}
+
 } // namespace
 
 std::string missing_edge(const graph& g, thread_id first, std::uint32_t from, thread_id second, std::uint32_t until) {
@@ -138,7 +169,7 @@ std::string missing_edge(const graph& g, thread_id first, std::uint32_t from, th
         const event& read = g.at(h.read);
         const bool given = gives(g, write, h.first_index);
         const bool taken = taker(g, h.read, h.last_index) != no_event;
-        if (given && taken) {
+        if ((given && taken) || synchronise_by_halves(g, h)) {
             continue;
         }
         text += "\n  missing: thread " + std::to_string(read.thread) + " read at " + place_of(read.site) + " (" +
@@ -162,7 +193,7 @@ std::string why_unordered(const graph& g, event_id write, event_id read,
         for (const hop& h : way) {
             const bool given = gives(g, g.at(h.write), h.first_index);
             const bool taken = taker(g, h.read, h.last_index) != no_event;
-            if (!given || !taken) {
+            if ((!given || !taken) && !synchronise_by_halves(g, h)) {
                 return reader + " learnt of it only by way of " + name(h.read) + " (" +
                        name_of(g.at(h.read).memory_order) + ") reading from " + name(h.write) + " (" +
                        name_of(g.at(h.write).memory_order) + "), which does not synchronise: " +
@@ -180,18 +211,29 @@ std::string why_unordered(const graph& g, event_id write, event_id read,
         return text + ", and in the order of all seq_cst accesses the read comes first";
     }
     // As in store buffering: a seq_cst fence after the write and one before the read, or seq_cst throughout.
-    const auto fence_between = [&](const event& e, bool after) {
+    const auto fence_between = [&](const event& e, bool after, auto kind) {
         const auto events = g.thread(e.thread);
         const std::size_t from = after ? e.index + 1U : 0U;
         const std::size_t to = after ? events.size() : e.index;
         return std::any_of(events.begin() + static_cast<std::ptrdiff_t>(from),
                            events.begin() + static_cast<std::ptrdiff_t>(to),
-                           [&](event_id id) { return g.at(id).kind == event_kind::fence && sc(g.at(id)); });
+                           [&](event_id id) { return g.at(id).kind == event_kind::fence && kind(g.at(id)); });
     };
-    const bool strong_write = sc(w) || fence_between(w, true);
-    const bool strong_read = sc(r) || fence_between(r, false);
+    const auto full = [](const event& e) {
+        return e.memory_order == order::seq_cst || e.memory_order == order::heavy_begin;
+    };
+    const auto light = [](const event& e) {
+        return e.memory_order == order::light;
+    };
+    const bool strong_write = sc(w) || fence_between(w, true, full);
+    const bool strong_read = sc(r) || fence_between(r, false, full);
+    const bool weak_half =
+        (!strong_write && fence_between(w, true, light)) || (!strong_read && fence_between(r, false, light));
     if (strong_write && strong_read) {
         return text + ", and the order of the seq_cst operations lets the read come first";
+    }
+    if (weak_half) {
+        return text + ", and a compiler barrier counts as a fence only towards a membarrier";
     }
     return text + ", and " +
            (strong_write  ? "the read has no part in the order of seq_cst operations"
@@ -211,6 +253,15 @@ std::vector<std::pair<event_id, event_id>> synchronised(const graph& g) {
         }
         if (e.kind != event_kind::read || e.source < 0) {
             continue;
+        }
+        for (event_id w = e.source; w >= 0;) {
+            const event& write = g.at(w);
+            const auto halves = halves_around(g, write, 0, id, UINT32_MAX);
+            if (halves.first != no_event && write.thread != e.thread &&
+                std::ranges::find(pairs, halves) == pairs.end()) {
+                pairs.push_back(halves);
+            }
+            w = write.exclusive ? g.at(write.source).source : no_event;
         }
         const event_id gains = taker(g, id, UINT32_MAX);
         if (gains == no_event) {

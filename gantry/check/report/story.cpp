@@ -266,7 +266,9 @@ private:
         case event_kind::fence:
             s.kind = "fence";
             s.order = name_of(e.memory_order);
-            s.text = "fence" + with_order(e);
+            s.text = e.memory_order == order::heavy_begin ? "membarrier begins"
+                     : e.memory_order == order::heavy_end ? "membarrier ends"
+                                                          : "fence" + with_order(e);
             break;
         case event_kind::create:
             s.kind = "create";

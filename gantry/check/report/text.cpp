@@ -37,6 +37,12 @@ const char* name_of(order o) noexcept {
         return "seq_cst";
     case order::kernel:
         return "kernel";
+    case order::light:
+        return "light";
+    case order::heavy_begin:
+        return "heavy";
+    case order::heavy_end:
+        return "heavy, end";
     }
     return "";
 }

@@ -397,8 +397,7 @@ long syscall(long which, ...) noexcept {
         return rt::futex(self, reinterpret_cast<const void*>(a[0]), static_cast<int>(a[1]),
                          static_cast<std::uint32_t>(a[2]), reinterpret_cast<const timespec*>(a[3]), site);
     case SYS_membarrier:
-        rt::active->fence(self, gantry::check::order::seq_cst, nullptr);
-        return 0;
+        return rt::active->membarrier(self, static_cast<int>(a[0]), site);
     default:
         rt::active->fail(fault::unsupported, "a system call that is not modelled", site);
     }

@@ -326,7 +326,15 @@ void __tsan_atomic_thread_fence(int o) {
     rt::active->fence(in.thread(), wanted, GANTRY_SITE);
 }
 
-void __tsan_atomic_signal_fence(int) {}
+// The compiler's half of a fence; what is weaker than seq_cst lets the compiler put a load before a store.
+void __tsan_atomic_signal_fence(int o) {
+    if (rt::running == nullptr || rt::order_of(o) != gantry::check::order::seq_cst ||
+        rt::active->order_at(GANTRY_SITE, gantry::check::order::light) != gantry::check::order::light) {
+        return;
+    }
+    rt::entry in;
+    rt::active->fence(in.thread(), gantry::check::order::light, GANTRY_SITE);
+}
 
 void __tsan_read_range(void* p, std::size_t size) {
     rt::touch_plain(p, size, false, GANTRY_SITE);

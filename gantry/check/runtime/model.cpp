@@ -96,13 +96,30 @@ using runtime::use;
 // A search that is over by then is not worth a process.
 constexpr double alone_seconds = 0.05;
 
+// The most ordinary execution.
+graph ordinary(session& s, const subject& what) {
+    script_explorer way({});
+    static_cast<void>(s.run(way, what.body, what.context));
+    return way.current();
+}
+
+// Whether executions begin with a choice depends on what the program asks the kernel for.
+void learn_choices(session& s, const subject& what) {
+    static_cast<void>(ordinary(s, what));
+    if (s.wants_choice_of_membarrier()) {
+        s.choose_membarrier();
+    }
+}
+
 // Runs the most ordinary execution twice. The answer says where the second differed from the first; empty: nowhere.
 std::string difference(session& s, const subject& what) {
     graph graphs[2];
     for (graph& g : graphs) {
-        script_explorer ordinary({});
-        static_cast<void>(s.run(ordinary, what.body, what.context));
-        g = ordinary.current();
+        g = ordinary(s, what);
+    }
+    if (s.wants_choice_of_membarrier()) {
+        s.choose_membarrier();
+        return difference(s, what);
     }
     const event_id both = std::min(graphs[0].size(), graphs[1].size());
     for (event_id id = 0; id < both; ++id) {
@@ -128,6 +145,9 @@ std::string bounds_of(const model_options& options) {
     text += ", weak exchanges that fail for no reason " + std::to_string(options.weak_failures_max);
     text += ", freed blocks used again " + std::to_string(options.reuse_max);
     text += ", steps " + std::to_string(session::steps_max_of(options));
+    if (options.kernel != membarrier_answer::both) {
+        text += options.kernel == membarrier_answer::works ? ", membarrier works" : ", membarrier refused";
+    }
     return text;
 }
 
@@ -362,6 +382,7 @@ void replay(const model_options& options, const subject& what, model_result& res
     runtime::catch_signals(options.stuck_seconds);
     session s(options);
     s.mutate(what.mutated);
+    learn_choices(s, what);
     script_explorer strategy(std::move(*script));
     tally counted;
     run_one(s, strategy, what, options, counted);
@@ -406,6 +427,7 @@ size_estimate estimate(const model_options& options, void (*body)(void*), void* 
     runtime::catch_signals(options.stuck_seconds);
     session s(options);
     const subject what{body, context};
+    learn_choices(s, what);
     guess = runtime::guess_size(s, what, options, seconds_max);
     explain(s, options, what, guess.result);
     return guess;
@@ -436,7 +458,9 @@ std::vector<weakening> weaken(const model_options& wanted, void (*body)(void*), 
         const auto& kinds = found.kinds;
         const bool both = kinds.contains(event_kind::fence) || kinds.size() > 1;
         std::vector<order> weaker{order::relaxed};
-        if (from == order::seq_cst) {
+        if (from == order::heavy_begin) {
+            weaker = {order::seq_cst};
+        } else if (from == order::seq_cst) {
             weaker = {both ? order::acq_rel : kinds.contains(event_kind::write) ? order::release : order::acquire};
         } else if (from == order::acq_rel && both) {
             weaker = {order::acquire, order::release};

@@ -123,6 +123,13 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     app.add_option("--reuse", options.reuse_max, "Freed blocks that may be used again, by each thread (1)")
         ->check(CLI::NonNegativeNumber)
         ->group(far);
+    app.add_option("--membarrier", options.kernel, "What membarrier(2) answers: both (in turn), works, refused")
+        ->transform(
+            CLI::CheckedTransformer(std::map<std::string, membarrier_answer>{{"both", membarrier_answer::both},
+                                                                             {"works", membarrier_answer::works},
+                                                                             {"refused", membarrier_answer::refused}}))
+        ->option_text("ANSWER")
+        ->group(far);
     app.add_option("--checkpoint", options.checkpoint,
                    "Write what is left to this file each minute, and when a limit or Ctrl-C ends the search")
         ->group(far);

@@ -14,7 +14,9 @@ void collect(const graph& g, std::set<use>& uses) {
         const bool access = e.kind == event_kind::read || e.kind == event_kind::write || e.kind == event_kind::fence;
         // Library calls are locations with a tag: their orders are not the program's.
         const bool own = e.location == no_location || g.location_at(e.location).address >> 56U == 0;
-        if (access && own && e.site != nullptr && e.memory_order != order::relaxed) {
+        // A heavy fence is known by its beginning.
+        if (access && own && e.site != nullptr && e.memory_order != order::relaxed &&
+            e.memory_order != order::heavy_end) {
             uses.insert({e.site, e.kind, e.memory_order});
         }
     }

@@ -8,10 +8,13 @@
 #include <gantry/check/runtime/detail/session.hpp>
 #include <gantry/check/runtime/detail/startup_heap.hpp>
 
+#include <linux/membarrier.h>
+
 #include <cxxabi.h>
 #include <link.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <map>
 #include <utility>
@@ -197,6 +200,7 @@ ending session::run(explorer& strategy, void (*body)(void*), void* context) {
     exits_.clear();
     stamps_.clear();
     stamp_clocks_.clear();
+    registrations_.clear();
     restore_globals();
     heap_.clear();
     shadow_.clear();
@@ -254,6 +258,7 @@ void session::enter(void* thread) {
     active->on_turn_ = &t;
     try {
         if (t.id == 0) {
+            active->begin_membarrier(t);
             active->body_(t.argument);
         } else if (t.c11_entry != nullptr) {
             t.result = reinterpret_cast<void*>(static_cast<std::intptr_t>(t.c11_entry(t.argument)));
@@ -526,6 +531,64 @@ void session::fence(modelled_thread& t, order o, const void* site) {
     }
     stepped(t);
     refresh_clock(t);
+}
+
+void session::begin_membarrier(modelled_thread& t) {
+    membarrier_works_ = options_.kernel != membarrier_answer::refused;
+    if (!chooses_membarrier_) {
+        return;
+    }
+    const entry in;
+    membarrier_works_ = choose(t, 2, nullptr) == 0;
+    if (!membarrier_works_) {
+        remark_on(t, "membarrier(2) does not work in this execution", nullptr);
+    }
+}
+
+// A registration that the thread cannot but have behind it: others may come too late.
+bool session::registered_before(const modelled_thread& t) const {
+    const graph& g = strategy_->current();
+    const std::uint32_t own = t.clock[t.id];
+    const event_id last = own > 0 ? g.thread(t.id)[own - 1] : g.creation_of(t.id);
+    return std::ranges::any_of(registrations_, [&](const auto& r) {
+        const auto [who, before] = r;
+        const auto events = g.thread(who);
+        return who == t.id || (before < events.size() && last != no_event &&
+                               (events[before] == last || g.causes(events[before], last)));
+    });
+}
+
+long session::membarrier(modelled_thread& t, int command, const void* site) {
+    const auto refuse = [](int why) {
+        errno = why;
+        return -1L;
+    };
+    asks_membarrier_ = true;
+    if (!membarrier_works_) {
+        return refuse(ENOSYS);
+    }
+    switch (command) {
+    case MEMBARRIER_CMD_QUERY:
+        return MEMBARRIER_CMD_GLOBAL | MEMBARRIER_CMD_PRIVATE_EXPEDITED | MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED;
+    case MEMBARRIER_CMD_REGISTER_PRIVATE_EXPEDITED:
+        registrations_.emplace_back(t.id, t.clock[t.id]);
+        return 0;
+    case MEMBARRIER_CMD_PRIVATE_EXPEDITED:
+        if (!registered_before(t)) {
+            return refuse(EPERM);
+        }
+        break;
+    case MEMBARRIER_CMD_GLOBAL:
+        break;
+    default:
+        return refuse(EINVAL);
+    }
+    const order begins = order_at(site, order::heavy_begin);
+    fence(t, begins, site);
+    if (begins == order::heavy_begin) {
+        fence(t, order::heavy_end, site);
+    }
+    return 0;
 }
 
 // Fails when what was read is what the allocator left there. What library code writes is not announced, but memory

@@ -181,6 +181,14 @@ public:
     // One of 0 .. options-1.
     std::uint32_t choose(modelled_thread& t, std::uint32_t options, const void* site);
     void fence(modelled_thread& t, order o, const void* site);
+    // The system call.
+    long membarrier(modelled_thread& t, int command, const void* site);
+    // Whether the program has asked for it in some execution, but has not been given both answers.
+    [[nodiscard]] bool wants_choice_of_membarrier() const noexcept {
+        return asks_membarrier_ && !chooses_membarrier_ && options_.kernel == membarrier_answer::both;
+    }
+    // From now on each execution begins with the choice whether it works.
+    void choose_membarrier() noexcept { chooses_membarrier_ = true; }
     // Memory for the thread, or null.
     void* allocate(modelled_thread& t, std::size_t bytes, std::size_t alignment, allocator how, const void* site);
     void plain(modelled_thread& t, std::uint64_t address, std::size_t size, bool writes, const void* site,
@@ -237,7 +245,7 @@ public:
     // The places in the program that the fault is about: the same ones, the same fault.
     [[nodiscard]] std::vector<const void*> places() const;
     // Whether something that could have happened was left out, so that no search of this session is complete.
-    [[nodiscard]] bool left_out() const noexcept { return left_out_; }
+    [[nodiscard]] bool left_out() const noexcept { return left_out_ || wants_choice_of_membarrier(); }
     void note(std::vector<std::int64_t> values);
     void check_leaks();
     void report_deadlock();
@@ -250,6 +258,8 @@ private:
     void switch_away(modelled_thread& t);
     void refresh_clock(modelled_thread& t);
     void end_spin(modelled_thread& t, bool waits);
+    void begin_membarrier(modelled_thread& t);
+    [[nodiscard]] bool registered_before(const modelled_thread& t) const;
     [[nodiscard]] bool alone(const modelled_thread& t) const;
     [[nodiscard]] bool met_in_atomics(const modelled_thread& t, const heap::block& b) const;
     void check_initialised(modelled_thread& t, const operation& op, std::uint64_t address, const value& seen,
@@ -288,6 +298,10 @@ private:
     bool has_noted_ = false;
     bool stopped_ = false;
     bool left_out_ = false;
+    bool asks_membarrier_ = false;
+    bool chooses_membarrier_ = false;
+    bool membarrier_works_ = true;                                   // in this execution
+    std::vector<std::pair<thread_id, std::uint32_t>> registrations_; // who, and its events before
 
     // The clocks of the moments that were asked for, each as long as it has to be, one behind the other.
     struct stamp {
