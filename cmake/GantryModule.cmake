@@ -43,6 +43,8 @@ function(gantry_module name)
   set_property(GLOBAL PROPERTY GANTRY_${name}_PACKAGES ${arg_PACKAGES})
   set_property(GLOBAL PROPERTY GANTRY_${name}_COMPILED $<BOOL:${arg_SOURCES}>)
 
+  set_property(GLOBAL PROPERTY GANTRY_${name}_LINKS ${arg_LINKS})
+
   _gantry_checks(${name} gantry::${name})
 endfunction()
 
@@ -96,11 +98,24 @@ function(_gantry_steers_fuzzers target)
   endif()
 endfunction()
 
+# The files *_<kind>.cpp of the calling folder and below it, but for folders that have a CMakeLists.txt of their own.
+function(_gantry_files kind result)
+  file(GLOB_RECURSE files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_${kind}.cpp)
+  file(GLOB_RECURSE lists RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt)
+  foreach(list ${lists})
+    cmake_path(GET list PARENT_PATH folder)
+    if(folder)
+      list(FILTER files EXCLUDE REGEX "^${CMAKE_CURRENT_SOURCE_DIR}/${folder}/")
+    endif()
+  endforeach()
+  set(${result} ${files} PARENT_SCOPE)
+endfunction()
+
 # The tests, stress tests, benchmarks and fuzzers that lie in the calling folder and below it.
 # Any further argument is a program that the tests start: they find it in the environment as <NAME>_PROGRAM.
 function(_gantry_checks name library)
   foreach(kind test stress bench fuzz)
-    file(GLOB_RECURSE ${kind}_files CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*_${kind}.cpp)
+    _gantry_files(${kind} ${kind}_files)
   endforeach()
   set(environment "")
   set(definitions "")
