@@ -429,12 +429,13 @@ template<class T>
         return detail::access::both<T>(new detail::locked_core<T, detail::count_room<T>>(std::optional(capacity)));
 }
 
-// A channel without a limit: a push never waits and is never refused as full.
+// A channel without a limit: a push never waits and is never refused as full. Segments that are drained go to the
+// domain, which outlives the channel.
 template<class T>
-[[nodiscard]] ends<T> unbounded() {
+[[nodiscard]] ends<T> unbounded(reclaim::epoch::domain& domain = reclaim::epoch::default_domain()) {
     static_assert(element<T>);
     if constexpr (detail::is_movable_freely<T>)
-        return detail::access::both<T>(new detail::chain_core<T>());
+        return detail::access::both<T>(new detail::chain_core<T>(domain));
     else
         return detail::access::both<T>(new detail::locked_core<T, detail::count_room<T>>(std::nullopt));
 }

@@ -242,6 +242,9 @@ struct registered_model {
     void (*body)() = nullptr;
     registered_model* next = nullptr;
     certificate (*scenarios)(const model_options& given) = nullptr;
+    // Where every execution would be too many: those within so many preemptions and stale accesses. 0: every one.
+    std::uint32_t preemptions_max = 0;
+    std::uint32_t stale_max = 0;
 };
 
 // Adds to the list that main() walks.
@@ -257,6 +260,16 @@ int model_main(int argc, char** argv);
     static void gantry_model_##model_name();                                                                           \
     static ::gantry::check::registered_model gantry_model_entry_##model_name{#model_name, gantry_model_##model_name,   \
                                                                              nullptr};                                 \
+    [[maybe_unused]] static const bool gantry_model_added_##model_name =                                               \
+        ::gantry::check::register_model(gantry_model_entry_##model_name);                                              \
+    static void gantry_model_##model_name()
+
+// The same, explored within so many preemptions and accesses that are not the newest (search::bounded), unless the
+// command line says how to search: for scenarios of which every execution would take hours.
+#define GANTRY_MODEL_WITHIN(model_name, preemptions, stale)                                                            \
+    static void gantry_model_##model_name();                                                                           \
+    static ::gantry::check::registered_model gantry_model_entry_##model_name{                                          \
+        #model_name, gantry_model_##model_name, nullptr, nullptr, preemptions, stale};                                 \
     [[maybe_unused]] static const bool gantry_model_added_##model_name =                                               \
         ::gantry::check::register_model(gantry_model_entry_##model_name);                                              \
     static void gantry_model_##model_name()

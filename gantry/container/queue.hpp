@@ -357,8 +357,14 @@ private:
             const std::size_t popped = pop_index.load(std::memory_order_acquire); // order: taken.r
             // Mostly the next slot is filled: then the index of the pushes, which they fight for, is left alone.
             if (popped < slots_each) {
-                return slots[popped].state.load(std::memory_order_relaxed) != filling::filled && // relaxed: stale-ok
-                       popped >= (push_index.load(std::memory_order_relaxed) & ~frozen_mark);    // relaxed: stale-ok
+                if (slots[popped].state.load(std::memory_order_relaxed) == filling::filled) // relaxed: stale-ok
+                    return false;
+                const std::size_t pushed = push_index.load(std::memory_order_relaxed); // relaxed: stale-ok
+                if (popped < (pushed & ~frozen_mark))
+                    return false;
+                if ((pushed & frozen_mark) == 0)
+                    return true;
+                // Pushes found it frozen before it was full, and went on behind it.
             }
             const segment* const after = next.load(std::memory_order_relaxed); // relaxed: revalidated
             return after == nullptr || after == end_mark();

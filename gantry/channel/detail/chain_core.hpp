@@ -8,11 +8,12 @@
 //
 // Threads: everything from any thread. Progress: lock-free attempts; a push allocates now and then. Ordering: FIFO,
 //   linearizable. Cost: as queue. Failure: a push that finds no memory throws, and the value is where it was; a sink
-//   that throws loses its element. Lifetime: as core_base; segments go to the default domain of epochs.
+//   that throws loses its element. Lifetime: as core_base; segments go to the domain, which outlives the channel.
 // Origin: see queue and waiting.hpp.
 
 #include <gantry/channel/detail/core.hpp>
 #include <gantry/container/queue.hpp>
+#include <gantry/reclaim/epoch.hpp>
 
 #include <cstddef>
 #include <optional>
@@ -24,7 +25,7 @@ namespace gantry::channel::detail {
 template<class T>
 class chain_core final : public core<T> {
 public:
-    chain_core() : core<T>(kind::chain) {}
+    explicit chain_core(reclaim::epoch::domain& domain) : core<T>(kind::chain), elements_(domain) {}
 
     errc attempt_push(T& value) override {
         if (!elements_.try_push(std::move(value))) [[unlikely]]

@@ -18,7 +18,6 @@
 
 #include <gantry/channel/detail/core.hpp>
 #include <gantry/channel/detail/element_queue.hpp>
-#include <gantry/sync/mutex.hpp>
 
 #include <algorithm>
 #include <cstddef>
@@ -251,7 +250,7 @@ private:
     }
 
     // Guarded by mutex_, but for what is constant in it.
-    mutable sync::mutex mutex_;
+    mutable std::mutex mutex_;
     Room room_;
     element_queue<held> elements_;
     bool closed_ = false;

@@ -22,7 +22,6 @@
 
 #include <gantry/base/tuning.hpp>
 #include <gantry/channel/detail/core.hpp>
-#include <gantry/sync/mutex.hpp>
 
 #include <cstddef>
 #include <cstdint>
@@ -184,7 +183,7 @@ private:
     }
     void discard() noexcept override {}
 
-    [[nodiscard]] sync::mutex& mutex() noexcept { return this->lock_of(side::push); }
+    [[nodiscard]] std::mutex& mutex() noexcept { return this->lock_of(side::push); }
 
     // Guarded by mutex(), as both lists.
     std::uint32_t passes_ = 0; // how often the longest waiter was passed over

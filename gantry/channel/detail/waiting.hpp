@@ -49,11 +49,11 @@
 #include <gantry/base/cache_line.hpp>
 #include <gantry/base/wait.hpp>
 #include <gantry/channel/result.hpp>
-#include <gantry/sync/mutex.hpp>
 
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
+#include <mutex>
 #include <optional>
 #include <span>
 
@@ -145,7 +145,7 @@ public:
         return count_.load(std::memory_order_relaxed) != 0; // relaxed: revalidated
     }
 
-    sync::mutex mutex;
+    std::mutex mutex;
     // How many of this side are awake and looking at the channel: announced by who looks, or by who woke them.
     std::atomic<std::uint32_t> searching{0};
     // What spinning was good for lately: see spin().
@@ -200,7 +200,7 @@ public:
 
     [[nodiscard]] wait_list& list(side on) noexcept { return on == side::push ? pushers_ : poppers_; }
     // Guards that list.
-    [[nodiscard]] sync::mutex& lock_of(side on) noexcept { return one_lock_ ? pushers_.mutex : list(on).mutex; }
+    [[nodiscard]] std::mutex& lock_of(side on) noexcept { return one_lock_ ? pushers_.mutex : list(on).mutex; }
 
     // Why nothing goes in any more, once that is so.
     [[nodiscard]] errc end() const noexcept {

@@ -35,6 +35,7 @@ struct request {
     bool json = false;
     bool weaken = false;
     bool estimate = false;
+    bool exact = false; // also models that are marked as too large for it
 };
 
 std::atomic<bool> stop_wanted{false};
@@ -75,6 +76,8 @@ std::optional<int> parse(int argc, char** argv, request& r) {
         ->check(CLI::NonNegativeNumber);
 
     const std::string how = "How to search (ordinarily: every execution, once)";
+    app.add_flag("--exact", r.exact, "Every execution, also of models that ordinarily are searched within bounds")
+        ->group(how);
     app.add_flag("--bounded", bounded, "Every execution within --preemptions and --stale")->group(how);
     const auto* const preemptions = app.add_option("--preemptions", options.preemptions_max,
                                                    "Most preemptions in an execution (ordinarily 2); implies --bounded")
@@ -142,9 +145,9 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     try {
         app.parse(argc, argv);
         if (static_cast<int>(random || pct > 0 || long_tail) +
-                static_cast<int>(bounded || preemptions->count() + stale->count() > 0) >
+                static_cast<int>(bounded || preemptions->count() + stale->count() > 0) + static_cast<int>(r.exact) >
             1) {
-            throw CLI::ValidationError("--bounded and --random", "a search is one or the other");
+            throw CLI::ValidationError("--exact, --bounded and --random", "a search is one of them");
         }
         if (pct > 0 && long_tail) {
             throw CLI::ValidationError("--pct and --long-tail", "a search is one or the other");
@@ -237,7 +240,10 @@ std::string extent_of(const model_options& options, const model_result& r) {
         return text;
     }
     if (options.mode == search::bounded) {
-        text = ", " + std::to_string(r.repeated) + " repeated" + (r.finished ? ", all within the bounds" : "");
+        text = ", " + std::to_string(r.repeated) + " repeated" +
+               (r.finished ? ", all within " + std::to_string(options.preemptions_max) + " preemptions and " +
+                                 std::to_string(options.stale_max) + " stale accesses"
+                           : "");
     }
     if (r.interrupted) {
         text += ", interrupted";
@@ -274,7 +280,8 @@ int run_model(const request& wanted, const registered_model& m, const char* prog
               std::string& bounds) {
     const model_options& options = wanted.options;
     const model_result r = model(options, run_body, context_of(m));
-    bounds = r.bounds;
+    if (bounds.empty() || options.mode != search::bounded)
+        bounds = r.bounds;
     if (!options.replay.empty() && r.found == fault::nondeterminism) {
         std::fprintf(stderr, "%s: --replay %s: the token does not belong to %s as it is now\n", program,
                      options.replay.c_str(), m.name);
@@ -415,10 +422,19 @@ int model_main(int argc, char** argv) {
     std::signal(SIGINT, want_stop);
     std::signal(SIGTERM, want_stop);
     int code = 0;
-    std::string bounds; // the same for all
+    std::string bounds; // of the last: models that are marked name theirs
     const bool several = models.size() > 1;
+    const request asked = wanted;
     for (const registered_model* const m : models) {
+        wanted = asked;
         wanted.options.name = m->name;
+        const bool can_be_bounded = wanted.options.replay.empty() && !wanted.estimate &&
+                                    wanted.options.resume.empty() && wanted.options.checkpoint.empty();
+        if (m->preemptions_max != 0 && wanted.options.mode == search::exact && !wanted.exact && can_be_bounded) {
+            wanted.options.mode = search::bounded;
+            wanted.options.preemptions_max = m->preemptions_max;
+            wanted.options.stale_max = m->stale_max;
+        }
         if (wanted.list) {
             std::printf("%s\n", m->name);
         } else if (m->scenarios != nullptr) {
