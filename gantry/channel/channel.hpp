@@ -112,6 +112,8 @@ public:
     // What the elements in it count for. nullopt: not counted by this kind.
     [[nodiscard]] std::optional<std::size_t> bytes() const noexcept { return core().bytes(); }
 
+    // Of the channel, the same for all its handles: what waits() calls it.
+    [[nodiscard]] const void* id() const noexcept { return static_cast<detail::core_base*>(core_); }
     [[nodiscard]] bool same_channel(const handle& other) const noexcept { return core_ == other.core_; }
 
 protected:

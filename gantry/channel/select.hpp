@@ -41,6 +41,7 @@
 #include <chrono>
 #include <concepts>
 #include <cstddef>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -67,7 +68,16 @@ public:
         return true;
     }
     void handed() noexcept override {}
+    void prepare_return() override { static_cast<detail::core<T>*>(core)->make_room_for_return(returned_); }
+    void give_back() noexcept override {
+        pop_result<T>& back = returned_.front();
+        std::destroy_at(&back);
+        std::construct_at(&back, std::move(result_));
+        static_cast<detail::core<T>*>(core)->take_back(returned_);
+    }
     void describe(wait_entry& entry) override { entry.item = &result_; }
+
+    [[nodiscard]] pop_result<T> take() { return std::move(result_); }
 
     template<class Handler>
     decltype(auto) tell(Handler& handler) {
@@ -83,6 +93,7 @@ public:
 
 private:
     pop_result<T> result_{std::unexpect, errc::empty};
+    std::list<pop_result<T>> returned_;
 };
 
 template<class T>
@@ -100,10 +111,13 @@ public:
         entry.bytes = static_cast<detail::core<T>*>(core)->bytes_of(value_);
     }
 
+    [[nodiscard]] push_result<T> take() {
+        return reason_ == errc{} ? push_result<T>() : push_result<T>(std::unexpect, reason_, std::move(value_));
+    }
+
     template<class Handler>
     decltype(auto) tell(Handler& handler) {
-        return handler(reason_ == errc{} ? push_result<T>()
-                                         : push_result<T>(std::unexpect, reason_, std::move(value_)));
+        return handler(take());
     }
 
 private:

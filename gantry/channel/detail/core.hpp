@@ -25,6 +25,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <list>
 #include <memory>
 #include <optional>
 #include <span>
@@ -108,6 +109,11 @@ public:
     [[nodiscard]] virtual std::optional<std::size_t> capacity() const noexcept = 0;
     // What the elements in it count for, where bytes are counted.
     [[nodiscard]] virtual std::optional<std::size_t> bytes() noexcept { return std::nullopt; }
+
+    // Elements that were handed to somebody who then did not want them: a rendezvous takes them back, as the next to
+    // come out. Others hand over nothing.
+    virtual void make_room_for_return(std::list<pop_result<T>>&) {}
+    virtual void take_back(std::list<pop_result<T>>&) noexcept {}
 
     errc try_push(T& value) {
         if constexpr (is_movable_freely<T>) {
@@ -201,6 +207,13 @@ public:
         return popped;
     }
 
+    // After an attempt that found nothing.
+    [[gnu::noinline]] errc pop_waiting(pop_result<T>& into, steady_deadline deadline) {
+        wait_arm arm{this, side::pop};
+        arm.entry.item = &into;
+        return wait_for(arm, deadline, errc::empty, [&] { return try_pop(into); });
+    }
+
 protected:
     explicit core(kind of = kind::other, bool one_lock = false) noexcept : core_base(one_lock), kind_(of) {}
 
@@ -240,12 +253,6 @@ private:
         arm.entry.item = &value;
         arm.entry.bytes = bytes_of(value);
         return wait_for(arm, deadline, errc::full, [&] { return try_push(value); });
-    }
-
-    [[gnu::noinline]] errc pop_waiting(pop_result<T>& into, steady_deadline deadline) {
-        wait_arm arm{this, side::pop};
-        arm.entry.item = &into;
-        return wait_for(arm, deadline, errc::empty, [&] { return try_pop(into); });
     }
 
     // Constant after construction.

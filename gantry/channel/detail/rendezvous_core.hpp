@@ -25,6 +25,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <list>
 #include <mutex>
 #include <optional>
 #include <span>
@@ -43,6 +44,8 @@ public:
     }
 
     errc attempt_pop(pop_result<T>& into) override {
+        if (pop_returned([&into](T&& element) { put_element(into, std::move(element)); }))
+            return {};
         return pair(side::push, errc::empty,
                     [&into](void* from) { put_element(into, std::move(*static_cast<T*>(from))); });
     }
@@ -65,6 +68,11 @@ public:
         errc reason{};
         while (count != max && reason == errc{}) {
             // Straight to the sink: if it throws, the push still has its element.
+            if (pop_returned([&out](T&& element) { out = std::move(element); })) {
+                ++count;
+                ++popped;
+                continue;
+            }
             reason = pair(side::push, errc::empty, [&out](void* from) { out = std::move(*static_cast<T*>(from)); });
             if (reason == errc{}) {
                 ++count;
@@ -76,12 +84,12 @@ public:
 
     [[nodiscard]] bool is_ready(side on, const wait_entry* entry) noexcept override {
         const std::scoped_lock lock(mutex());
-        return closed_ || has_partner(on, entry);
+        return closed_ || has_partner(on, entry) || (on == side::pop && !returned_.empty());
     }
 
     bool enlist(side on, wait_entry& entry) noexcept override {
         const std::scoped_lock lock(mutex());
-        if (closed_ || has_partner(on, &entry))
+        if (closed_ || has_partner(on, &entry) || (on == side::pop && !returned_.empty()))
             return true;
         this->list(on).add(entry);
         if (entry.item != nullptr)
@@ -98,11 +106,36 @@ public:
         const std::scoped_lock lock(mutex());
         return closed_;
     }
-    [[nodiscard]] std::size_t size() noexcept override { return 0; }
+    // Those that were taken back.
+    [[nodiscard]] std::size_t size() noexcept override {
+        const std::scoped_lock lock(mutex());
+        return returned_.size();
+    }
     [[nodiscard]] std::optional<std::size_t> capacity() const noexcept override { return 0; }
     [[nodiscard]] const char* kind_name() const noexcept override { return "rendezvous"; }
 
+    void make_room_for_return(std::list<pop_result<T>>& room) override {
+        room.emplace_back(std::unexpect, errc::empty);
+    }
+    void take_back(std::list<pop_result<T>>& from) noexcept override {
+        {
+            const std::scoped_lock lock(mutex());
+            returned_.splice(returned_.begin(), from);
+        }
+        this->call_one(side::pop);
+    }
+
 private:
+    template<class Hand>
+    [[nodiscard]] bool pop_returned(Hand hand) {
+        const std::scoped_lock lock(mutex());
+        if (returned_.empty())
+            return false;
+        hand(*std::move(returned_.front()));
+        returned_.pop_front();
+        return true;
+    }
+
     // Takes one that waits on that side and hands over by `hand`, which gets its item.
     template<class Hand>
     errc pair(side with, errc nobody, Hand hand) {
@@ -181,13 +214,18 @@ private:
         const std::scoped_lock lock(mutex());
         closed_ = true;
     }
-    void discard() noexcept override {}
+    void discard() noexcept override {
+        std::list<pop_result<T>> rest;
+        const std::scoped_lock lock(mutex());
+        rest.swap(returned_);
+    }
 
     [[nodiscard]] std::mutex& mutex() noexcept { return this->lock_of(side::push); }
 
     // Guarded by mutex(), as both lists.
     std::uint32_t passes_ = 0; // how often the longest waiter was passed over
     bool closed_ = false;
+    std::list<pop_result<T>> returned_; // the next to come out
 };
 
 } // namespace gantry::channel::detail

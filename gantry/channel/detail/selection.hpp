@@ -29,6 +29,10 @@ public:
     virtual bool attempt() = 0;
     // Its partner has done it.
     virtual void handed() noexcept = 0;
+    // So that give_back() cannot fail.
+    virtual void prepare_return() {}
+    // Its partner has done it, but it is not wanted any more: the element goes back to the channel.
+    virtual void give_back() noexcept {}
     // What the entry says of it.
     virtual void describe(wait_entry& entry) = 0;
 

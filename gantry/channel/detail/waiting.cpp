@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/base/backoff.hpp>
 #include <gantry/base/tuning.hpp>
+#include <gantry/channel/detail/wait_record.hpp>
 #include <gantry/channel/detail/waiting.hpp>
 
 #include <algorithm>
 #include <mutex>
+#include <span>
+#include <type_traits>
 #include <utility>
 
 namespace gantry::channel::detail {
@@ -71,6 +74,10 @@ std::optional<std::uint32_t> waiter::withdraw() noexcept {
             return std::nullopt;
     }
     return wait_finished(seen);
+}
+
+void waiter::reset() noexcept {
+    state_.store(awake, std::memory_order_relaxed); // relaxed: pre-publish
 }
 
 void wait_list::add(wait_entry& entry) noexcept {
@@ -241,6 +248,8 @@ awaited await(std::span<wait_arm> arms, steady_deadline deadline) noexcept {
     if (ready) {
         result.called = self.withdraw();
     } else {
+        [[maybe_unused]] const std::conditional_t<waits_are_recorded, wait_record, std::span<const wait_arm>> recorded(
+            arms);
         result.called = self.sleep(until, spins ? spin_looks(arms[0].core->list(arms[0].on)) : 0);
         result.late = !result.called && until == deadline;
         if (spins)
