@@ -11,21 +11,34 @@
 //         std::fputs(gantry::channel::wait_report().c_str(), stderr);
 //
 // Threads: from any thread. Progress: takes a lock that a thread which falls asleep takes, too. Ordering: each wait is
-//   of a moment during the call. Cost: debug builds (GANTRY_LOCK_CHECKS, as for the reports of locks): a lock before
+//   of a moment during the call. Cost: debug builds: a lock before
 //   and after each sleep. Others: nothing. Failure: throws when memory is exhausted.
 // Lifetime: values. Origin: the goroutine dump of Go's runtime.
 
-#include <gantry/sync/detail/lockable.hpp>
+#include <gantry/base/assert.hpp>
 
 #include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
 
+// Not in models, which have their own report; nor under ThreadSanitizer, since the lock that threads share for it would
+// order what the program itself does not, and so hide its races.
+#if !GANTRY_DEBUG_CHECKS || defined(GANTRY_MODEL_BUILD) || defined(__SANITIZE_THREAD__)
+#define GANTRY_WAIT_RECORDS 0
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GANTRY_WAIT_RECORDS 0
+#endif
+#endif
+#if !defined(GANTRY_WAIT_RECORDS)
+#define GANTRY_WAIT_RECORDS 1
+#endif
+
 namespace gantry::channel {
 
 // Whether waits are recorded in this build.
-inline constexpr bool waits_are_recorded = GANTRY_LOCK_CHECKS;
+inline constexpr bool waits_are_recorded = GANTRY_WAIT_RECORDS;
 
 struct wait {
     struct arm {

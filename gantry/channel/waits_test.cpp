@@ -8,12 +8,23 @@
 
 #include <pthread.h>
 
+#include <chrono>
+#include <cstdio>
+#include <semaphore>
 #include <string>
 #include <thread>
 
 namespace {
 
 namespace channel = gantry::channel;
+
+// The sample of the header: nothing is printed here, since nothing is stuck.
+TEST(waits, sample) {
+    using namespace std::chrono_literals;
+    std::binary_semaphore done(1);
+    if (!done.try_acquire_for(10s))
+        std::fputs(gantry::channel::wait_report().c_str(), stderr);
+}
 
 // A thread in a select is listed with its name and its arms until it goes on.
 TEST(waits, lists_a_select) {
