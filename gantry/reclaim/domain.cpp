@@ -12,11 +12,13 @@
 
 namespace gantry::reclaim {
 
+namespace detail {
+
 // The domains that live: a thread that ends gives its records back to those. Domains have numbers that never come
 // again, since a new one may lie where an old one was.
-class detail_live_domains {
+class live_domains {
 public:
-    constexpr detail_live_domains() noexcept = default;
+    constexpr live_domains() noexcept = default;
 
     [[nodiscard]] std::uint64_t next_id() noexcept {
         const std::scoped_lock lock(lock_);
@@ -52,9 +54,11 @@ private:
     std::uint64_t last_id_ = 0;
 };
 
+} // namespace detail
+
 namespace {
 
-constinit detail_live_domains live;
+constinit detail::live_domains live;
 
 struct held_record {
     const domain* in;

@@ -42,6 +42,10 @@
 
 namespace gantry::reclaim {
 
+namespace detail {
+class live_domains;
+} // namespace detail
+
 // What a thread does that finds more garbage than the limit allows and can free none of it.
 enum class when_full : std::uint8_t {
     report, // tells the hook and goes on
@@ -91,7 +95,7 @@ protected:
 private:
     friend detail::record* detail::find_record(domain& in, detail::cached_record* cache) noexcept;
     friend bool detail::is_cached(const detail::cached_record& cache, const detail::record& r) noexcept;
-    friend class detail_live_domains;
+    friend class detail::live_domains;
 
     // A record of the scheme's kind.
     [[nodiscard]] virtual detail::record* make_record() = 0;
