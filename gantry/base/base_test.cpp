@@ -10,12 +10,15 @@
 #include <gtest/gtest.h>
 #include <rapidcheck.h>
 
+#include <sched.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
 #include <bit>
 #include <cmath>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <memory>
 #include <random>
@@ -95,7 +98,25 @@ TEST(backoff, sample) {
 
 // Spinning is advised by the number of CPUs the process may use.
 TEST(backoff, knows_the_machine) {
-    EXPECT_EQ(gantry::spinning_helps(), std::thread::hardware_concurrency() != 1);
+    cpu_set_t mine;
+    ASSERT_EQ(sched_getaffinity(0, sizeof mine, &mine), 0);
+    EXPECT_EQ(gantry::spinning_helps(), CPU_COUNT(&mine) != 1);
+}
+// On one CPU of a machine with several it is not. In a process of its own, as the answer is kept.
+TEST(backoff_death_test, one_cpu) {
+    GTEST_FLAG_SET(death_test_style, "threadsafe");
+    const auto helps_on_one = [] {
+        cpu_set_t mine;
+        sched_getaffinity(0, sizeof mine, &mine);
+        std::size_t cpu = 0;
+        while (!CPU_ISSET(cpu, &mine))
+            ++cpu;
+        CPU_ZERO(&mine);
+        CPU_SET(cpu, &mine);
+        sched_setaffinity(0, sizeof mine, &mine);
+        return gantry::spinning_helps();
+    };
+    EXPECT_EXIT(std::exit(helps_on_one() ? 1 : 0), testing::ExitedWithCode(0), "");
 }
 
 // The sequence is the published one (xoshiro256** seeded by splitmix64), the same everywhere and for ever.
