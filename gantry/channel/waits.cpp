@@ -62,7 +62,7 @@ std::vector<wait> wait_record::list() {
 
 std::vector<wait> waits() {
     auto found = detail::wait_record::list();
-    std::ranges::stable_sort(found, std::ranges::greater(), &wait::since);
+    std::ranges::sort(found, std::ranges::greater(), &wait::since);
     return found;
 }
 
