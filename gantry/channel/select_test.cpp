@@ -34,13 +34,15 @@ using namespace std::chrono_literals;
 // The sample of the header: each arm in turn is the one that can go on.
 TEST(select, sample) {
     using gantry::channel::after;
-    auto [to_numbers, numbers] = channel::bounded<int>(1);
-    auto [log, logs] = channel::bounded<std::string>(1);
+    const auto ints = channel::bounded<int>(1);
+    const auto lines = channel::bounded<std::string>(1);
+    const auto& numbers = ints.rx;
+    const auto& log = lines.tx;
     const std::string line = "line";
     int sum = 0;
     int idle = 0;
     bool logged = false;
-    const auto one = [&, &numbers = numbers, &log = log] {
+    const auto one = [&] {
         // clang-format off
     gantry::channel::select(
         on(numbers, [&](gantry::channel::pop_result<int> number) { sum += number.value_or(0); }),
@@ -50,19 +52,19 @@ TEST(select, sample) {
     };
     one();
     EXPECT_TRUE(logged);
-    ASSERT_TRUE(to_numbers.push(3));
+    ASSERT_TRUE(ints.tx.push(3));
     one();
     EXPECT_EQ(sum, 3);
     one();
     EXPECT_EQ(idle, 1);
-    EXPECT_EQ(logs.pop(), "line");
+    EXPECT_EQ(lines.rx.pop(), "line");
 }
 
 // Results of handlers come back in their common type; otherwise() runs when nothing can go on, and only then.
 TEST(select, results_and_otherwise) {
     auto [tx, rx] = channel::bounded<int>(1);
-    const auto look = [&rx = rx] {
-        return select(on(rx, [](pop_result<int> got) { return *got; }), otherwise([] { return 2.5; }));
+    const auto look = [&from = rx] {
+        return select(on(from, [](pop_result<int> got) { return *got; }), otherwise([] { return 2.5; }));
     };
     static_assert(std::same_as<decltype(look()), double>);
     EXPECT_EQ(look(), 2.5);

@@ -182,7 +182,11 @@ T sync_wait(task<T> of) {
 // Runs coroutines on the threads that ask it to.
 class loop_executor {
 public:
-    void post(resumption next) { static_cast<void>(posted_.tx.push(std::move(next))); }
+    void post(resumption next) {
+        // What is posted may run, end the last task and the loop before the push returns: it needs a handle of its own.
+        const sender<resumption> to = posted_.tx;
+        static_cast<void>(to.push(std::move(next)));
+    }
 
     // Runs what is posted until stop(), and what was posted before that.
     void run() {

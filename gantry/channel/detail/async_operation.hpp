@@ -64,7 +64,9 @@ private:
     detail::async_ticket* ticket_;
 };
 
-// Something with post(resumption), from any thread, which sees to it that the resumption is called once.
+// Something with post(resumption), from any thread, which sees to it that the resumption is called once. That may
+// happen before post() returns, on any thread, and may be the last thing that the executor is wanted for: what post()
+// does after it has handed the resumption on must not need the executor, or its owner must wait for it.
 template<class Executor>
 concept executor = requires(Executor& on, resumption next) { on.post(std::move(next)); };
 
