@@ -56,7 +56,7 @@ std::uint64_t seed() {
 
 // `./dev stress` asks for long runs.
 std::uint64_t runs() {
-    return std::getenv("GANTRY_STRESS_LONG") != nullptr ? 400 : 50;
+    return std::getenv("GANTRY_STRESS_LONG") != nullptr ? 400 : 30;
 }
 
 constexpr std::int64_t sender_operations = 8;
