@@ -91,6 +91,9 @@ inline constexpr std::size_t queue_segment_bytes = detail::pick(std::size_t{4096
 inline constexpr std::size_t queue_segment_slots_min = detail::pick(std::size_t{8}, 2);
 inline constexpr std::uint32_t queue_pop_looks = detail::pick(std::uint32_t{20}, 1);
 
+// Spilling channel: bytes that are written and read at once; an element that is larger has a block of its own.
+inline constexpr std::size_t spill_block_bytes = detail::pick(std::size_t{256} << 10U, 24);
+
 extern const char linked_with; // Defined by the library in the namespace of its own set.
 [[gnu::used]] inline constexpr const char* link_check = &linked_with;
 

@@ -27,6 +27,8 @@ enum class errc : std::uint8_t {
     timeout,      // the deadline passed while full (push) or empty (pop)
     disconnected, // the same as closed, because every handle of the other side is gone
     too_large,    // push: the element alone is over the limit of bytes
+    overflow,     // push: a spilling channel that refuses has no room, neither in memory nor on disk
+    disk,         // a spilling channel's disk failed; its error() says how. It may work again later
 };
 
 // Whether it will be so for ever: closed or disconnected.
@@ -48,6 +50,10 @@ enum class errc : std::uint8_t {
         return "disconnected";
     case errc::too_large:
         return "too large";
+    case errc::overflow:
+        return "overflow";
+    case errc::disk:
+        return "disk";
     }
     return "unknown";
 }

@@ -261,6 +261,15 @@ void batch::write_sums(std::uint64_t spool) noexcept {
     }
 }
 
+void batch::number_from(std::uint64_t first) noexcept {
+    first_ = first;
+    last_ = first + count_ - 1;
+    for (std::size_t at = 0; at != size_; ++first) {
+        store_le(first, memory_.get() + at + 12);
+        at += static_cast<std::size_t>(read_record_header(memory_.get() + at).bytes());
+    }
+}
+
 bool batch::compress(batch& to, std::uint64_t spool, int level) const {
     to.clear();
     const std::size_t bound = ZSTD_compressBound(size_);

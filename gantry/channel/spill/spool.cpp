@@ -933,6 +933,7 @@ spool_result<void> spool::append_left_out(batch& records) {
     {
         const std::scoped_lock guard(mutex_);
         take_back_locked(records.first(), records.last());
+        kept_all_ = std::min(kept_all_, all_);
     }
     if (active_)
         if (auto sealed = seal_active(false); !sealed)

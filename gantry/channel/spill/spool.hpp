@@ -36,6 +36,7 @@
 #include <gantry/channel/spill/detail/segment_reader.hpp>
 #include <gantry/sync/mutex.hpp>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -154,6 +155,9 @@ public:
     // none now.
     [[nodiscard]] spool_result<bool> read(spool_batch& to, std::size_t bytes);
     [[nodiscard]] spool_result<bool> read(detail::batch& to, std::size_t bytes);
+
+    // By the reading thread: goes on reading with that number.
+    void skip_to(std::uint64_t sequence) noexcept { next_read_ = std::max(next_read_, sequence); }
 
     // The elements will not be delivered any more. Segments without other elements are removed. In case of an error
     // they are acknowledged in this process; the next call tries again to keep it.

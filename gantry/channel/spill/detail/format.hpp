@@ -131,6 +131,8 @@ public:
     // All in one block; the batch must not be empty. False: it would not get smaller, and has got its sums instead.
     [[nodiscard]] bool compress(batch& to, std::uint64_t spool, int level) const;
     void write_sums(std::uint64_t spool) noexcept;
+    // Gives the elements consecutive numbers from `first` on.
+    void number_from(std::uint64_t first) noexcept;
 
     // Elements that are there, in order, without a look at their sums: nullopt at the end. Skipped ones are left out.
     struct element {

@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// spill_codec<T>: how an element becomes bytes and comes back, and how much memory it takes.
+//
+// Use it when you put a type of your own into a spilling channel: specialise it.
+// Do not use it when T is trivially copyable (and holds no pointers that matter), a std::string, or a std::vector of
+// trivially copyable elements: those are known.
+//
+//     template<>
+//     struct gantry::channel::spill_codec<order> {
+//         static std::size_t encoded_size(const order& it) { return 8 + it.name.size(); }
+//         static void encode(const order& it, std::byte* to);                  // fills encoded_size() bytes
+//         static std::optional<order> decode(gantry::storage_bytes from);      // nullopt: these are not such bytes
+//         static std::size_t memory_size(const order& it) { return sizeof it + it.name.capacity(); }
+//     };
+//
+// Bytes may come from a file that an earlier version of the program wrote: decode must stand whatever they are. A type
+// that is copied byte by byte is read back only on machines with the same layout.
+//
+// Threads: called by one thread at a time for a channel, under its lock: they must not use the channel. Progress: n/a.
+// Ordering: n/a. Cost: the user's. Failure: must not throw, but decode may run out of memory. Lifetime: values.
+// Origin: n/a.
+
+#include <gantry/base/storage.hpp>
+
+#include <concepts>
+#include <cstddef>
+#include <cstring>
+#include <optional>
+#include <string>
+#include <type_traits>
+#include <vector>
+
+namespace gantry::channel {
+
+template<class T>
+struct spill_codec;
+
+template<class T>
+concept spillable = requires(const T& value, std::byte* to, storage_bytes from) {
+    { spill_codec<T>::encoded_size(value) } -> std::same_as<std::size_t>;
+    spill_codec<T>::encode(value, to);
+    { spill_codec<T>::decode(from) } -> std::same_as<std::optional<T>>;
+    { spill_codec<T>::memory_size(value) } -> std::same_as<std::size_t>;
+};
+
+namespace detail {
+
+// What an allocation takes: the allocator's own word, and its steps.
+[[nodiscard]] constexpr std::size_t allocated_size(std::size_t bytes) noexcept {
+    return bytes == 0 ? 0 : (bytes + 8 + 15) / 16 * 16;
+}
+
+} // namespace detail
+
+template<class T>
+requires std::is_trivially_copyable_v<T>
+struct spill_codec<T> {
+    static std::size_t encoded_size(const T&) noexcept { return sizeof(T); }
+    static void encode(const T& value, std::byte* to) noexcept { std::memcpy(to, &value, sizeof(T)); }
+    static std::optional<T> decode(storage_bytes from) noexcept {
+        if (from.size() != sizeof(T))
+            return std::nullopt;
+        std::optional<T> value;
+        struct bytes_of {
+            alignas(T) std::byte raw[sizeof(T)];
+        } copy;
+        std::memcpy(copy.raw, from.data(), sizeof(T));
+        value.emplace(*reinterpret_cast<const T*>(copy.raw));
+        return value;
+    }
+    static std::size_t memory_size(const T&) noexcept { return sizeof(T); }
+};
+
+template<>
+struct spill_codec<std::string> {
+    static std::size_t encoded_size(const std::string& value) noexcept { return value.size(); }
+    static void encode(const std::string& value, std::byte* to) noexcept {
+        if (!value.empty())
+            std::memcpy(to, value.data(), value.size());
+    }
+    static std::optional<std::string> decode(storage_bytes from) {
+        return std::optional<std::string>(std::in_place, reinterpret_cast<const char*>(from.data()), from.size());
+    }
+    static std::size_t memory_size(const std::string& value) noexcept {
+        // Short ones lie in the object itself.
+        return sizeof value + (value.capacity() < 16 ? 0 : detail::allocated_size(value.capacity() + 1));
+    }
+};
+
+template<class E>
+requires(std::is_trivially_copyable_v<E> && !std::same_as<E, bool>)
+struct spill_codec<std::vector<E>> {
+    using type = std::vector<E>;
+    static std::size_t encoded_size(const type& value) noexcept { return value.size() * sizeof(E); }
+    static void encode(const type& value, std::byte* to) noexcept {
+        if (!value.empty())
+            std::memcpy(to, value.data(), value.size() * sizeof(E));
+    }
+    static std::optional<type> decode(storage_bytes from) {
+        if (from.size() % sizeof(E) != 0)
+            return std::nullopt;
+        std::optional<type> value(std::in_place, from.size() / sizeof(E));
+        if (!from.empty())
+            std::memcpy(value->data(), from.data(), from.size());
+        return value;
+    }
+    static std::size_t memory_size(const type& value) noexcept {
+        return sizeof value + detail::allocated_size(value.capacity() * sizeof(E));
+    }
+};
+
+} // namespace gantry::channel

@@ -1,0 +1,847 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+//
+// spill_core<T, Spool>: the spilling channel: one FIFO whose parts lie, from its head to its tail, in
+//
+//     returned_   elements that were out on lease and came back
+//     objects_    elements as they were pushed: only while nothing lies behind them
+//     cached_     blocks of encoded elements, being popped
+//     the spool   on disk, from read_next_ to disk_end_
+//     one block   on its way to the disk, while writing_
+//     tail_       blocks of encoded elements, being filled
+//
+// Use it when you make the handles of a spilling channel (channel/spill/spill.hpp).
+// Do not use it when you use one.
+//
+// An element that finds nothing behind objects_, and room, goes there. Else it is encoded into the tail; a full block
+// is written by the sender that filled it. A receiver that has emptied objects_ and cached_ reads a block from the
+// disk, or, where there is nothing, takes the first block of the tail, full or not: so nothing waits for a later push.
+// What is durable goes through the tail always: the sender that finds nobody writing writes what all have put there,
+// the others wait for it (group commit); what was written stays in cached_ while the receiver keeps up.
+//
+// Disk operations are outside of the lock. Three flags make each of them one thread's: writing_, reading_, acking_.
+//
+// Threads: everything from any thread. Progress: attempts block for the disk. Ordering: FIFO; linearization inside the
+// lock, where the element enters the tail or objects_ and where it is taken; for durable elements where their block was
+// written. Cost: a lock, and a move or a copy; one system call for each block. Failure: see spill.hpp.
+// Lifetime: as core_base. Origin: ours; group commit after DeWitt et al., "Implementation Techniques for Main Memory
+// Database Systems", 1984.
+
+#include <gantry/base/assert.hpp>
+#include <gantry/base/tuning.hpp>
+#include <gantry/channel/detail/core.hpp>
+#include <gantry/channel/detail/element_queue.hpp>
+#include <gantry/channel/spill/codec.hpp>
+#include <gantry/channel/spill/detail/format.hpp>
+#include <gantry/channel/spill/spool.hpp>
+#include <gantry/sync/condition_variable.hpp>
+#include <gantry/sync/mutex.hpp>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace gantry::channel {
+
+// What a crash may take.
+enum class spill_durability : std::uint8_t {
+    volatile_overflow, // everything: the disk is only room
+    durable_on_drain,  // everything, but a clean end writes all of it down
+    durable,           // nothing that push() has accepted
+};
+
+enum class spill_full : std::uint8_t {
+    block,       // a push waits for room
+    refuse,      // it is refused as overflow
+    drop_newest, // what is pushed is dropped
+    drop_oldest, // what has waited longest is dropped; on disk at least a segment of it
+};
+
+struct spill_statistics {
+    std::uint64_t elements = 0;
+    std::uint64_t memory_bytes = 0;
+    std::uint64_t leased = 0;
+    std::uint64_t spilled = 0; // elements that were written to disk
+    std::uint64_t refused = 0;
+    std::uint64_t dropped_newest = 0;
+    std::uint64_t dropped_oldest = 0;
+    std::uint64_t undecodable = 0; // on disk, but not such an element
+    spool_statistics disk{};
+};
+
+namespace detail {
+
+// What a lease is of.
+template<class T>
+struct leased {
+    std::uint64_t sequence = 0;
+    bool on_disk = false;
+    T value;
+};
+
+// The part of the core that leases and other handles know.
+template<class T>
+class leasing_core : public core<T> {
+public:
+    // Like attempt_pop(), but the element is only lent.
+    virtual errc attempt_lease(std::optional<leased<T>>& into) = 0;
+    [[nodiscard]] virtual spool_result<void> acknowledge(std::span<const sequence_range> ranges,
+                                                         std::span<const bool> on_disk) = 0;
+    virtual void give_back(leased<T>&& element) noexcept = 0;
+    [[nodiscard]] virtual spill_statistics statistics() = 0;
+    [[nodiscard]] virtual std::optional<spool_error> error() = 0;
+    [[nodiscard]] virtual spool_result<void> finish() = 0;
+};
+
+struct spill_limits {
+    std::size_t memory_bytes_max;
+    spill_durability durability;
+    spill_full when_full;
+    bool compresses;
+};
+
+template<class T, class Spool = spool>
+class spill_core final : public leasing_core<T> {
+    static_assert(spillable<T> && std::is_nothrow_move_constructible_v<T>);
+    using codec = spill_codec<T>;
+    using lock_type = std::unique_lock<sync::mutex>;
+
+public:
+    spill_core(std::unique_ptr<Spool> on, const spill_limits& limits)
+        : limits_(limits), durable_(limits.durability == spill_durability::durable),
+          block_bytes_(std::min(tuning::spill_block_bytes, limits.memory_bytes_max / 8)), spool_(std::move(on)),
+          block_max_(block_bytes_) {
+        const spool_statistics found = spool_->statistics();
+        next_ = disk_end_ = spool_->next_sequence();
+        read_next_ = found.unacknowledged != 0 ? 1 : next_;
+        count_ = found.unacknowledged;
+    }
+
+    errc attempt_push(T& value) override {
+        std::size_t pushed = 0;
+        return attempt_push_range(std::span(&value, 1), pushed);
+    }
+
+    errc attempt_push_range(std::span<T> values, std::size_t& pushed) override {
+        errc reason{};
+        std::size_t done = 0;
+        news told;
+        {
+            lock_type lock(mutex_);
+            reason = durable_ ? push_durably(lock, values, done) : push_all(lock, values, done);
+            told = news_of(false);
+            told.readable = told.readable || done != 0;
+        }
+        tell(told);
+        pushed += done;
+        return done != 0 ? errc{} : reason;
+    }
+
+    errc attempt_pop(pop_result<T>& into) override {
+        errc reason{};
+        news told;
+        {
+            lock_type lock(mutex_);
+            std::optional<leased<T>> taken;
+            reason = take(lock, taken);
+            if (taken) {
+                into.emplace(std::move(taken->value));
+                done_with(taken->sequence, taken->on_disk);
+                static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
+            }
+            told = news_of(reason == errc{});
+        }
+        tell(told);
+        return reason;
+    }
+
+    errc attempt_pop_some(sink<T> out, std::size_t max, std::size_t& popped) override {
+        errc reason{};
+        std::size_t done = 0;
+        news told;
+        {
+            lock_type lock(mutex_);
+            std::optional<leased<T>> taken;
+            while (done != max && (done == 0 || has_next())) {
+                reason = take(lock, taken);
+                if (!taken)
+                    break;
+                *out = std::move(taken->value);
+                ++out;
+                ++done;
+                done_with(taken->sequence, taken->on_disk);
+                taken.reset();
+            }
+            if (done != 0)
+                static_cast<void>(acknowledge_done(lock, durable_));
+            told = news_of(done != 0);
+        }
+        tell(told);
+        popped += done;
+        return done != 0 ? errc{} : reason;
+    }
+
+    errc attempt_lease(std::optional<leased<T>>& into) override {
+        errc reason{};
+        news told;
+        {
+            lock_type lock(mutex_);
+            reason = take(lock, into);
+            if (into)
+                ++leased_;
+            told = news_of(reason == errc{});
+        }
+        tell(told);
+        return reason;
+    }
+
+    spool_result<void> acknowledge(std::span<const sequence_range> ranges, std::span<const bool> on_disk) override {
+        spool_result<void> result;
+        news told;
+        {
+            lock_type lock(mutex_);
+            for (std::size_t i = 0; i != ranges.size(); ++i) {
+                --leased_;
+                done_with(ranges[i].first, on_disk[i]);
+            }
+            result = acknowledge_done(lock, durable_);
+            told = news_of(true);
+        }
+        tell(told);
+        return result;
+    }
+
+    void give_back(leased<T>&& element) noexcept override {
+        {
+            const std::scoped_lock lock(mutex_);
+            --leased_;
+            ++count_;
+            const auto at = std::ranges::upper_bound(returned_, element.sequence, {}, &leased<T>::sequence);
+            returned_.insert(at, std::move(element));
+        }
+        this->call_one(side::pop);
+    }
+
+    [[nodiscard]] spill_statistics statistics() override {
+        spill_statistics now;
+        {
+            const std::scoped_lock lock(mutex_);
+            now = statistics_;
+            now.elements = count_;
+            now.memory_bytes = used_ + refilled_;
+            now.leased = leased_;
+        }
+        now.disk = spool_->statistics();
+        return now;
+    }
+    [[nodiscard]] std::optional<spool_error> error() override {
+        const std::scoped_lock lock(mutex_);
+        return error_;
+    }
+
+    [[nodiscard]] bool is_ready(side on, const wait_entry* entry) noexcept override {
+        const std::scoped_lock lock(mutex_);
+        if (on == side::pop)
+            return has_next() || is_at_end();
+        // What is durable needs the disk, whatever memory there is.
+        return closed_ || !stuck_ || (!durable_ && has_memory_for(entry != nullptr ? entry->bytes : 1));
+    }
+    [[nodiscard]] std::size_t bytes_of(const T& value) const override { return framed(value); }
+    [[nodiscard]] bool is_closed() noexcept override {
+        const std::scoped_lock lock(mutex_);
+        return closed_;
+    }
+    [[nodiscard]] std::size_t size() noexcept override {
+        const std::scoped_lock lock(mutex_);
+        return static_cast<std::size_t>(count_);
+    }
+    [[nodiscard]] std::optional<std::size_t> capacity() const noexcept override { return std::nullopt; }
+    [[nodiscard]] std::optional<std::size_t> bytes() noexcept override {
+        const std::scoped_lock lock(mutex_);
+        return used_ + refilled_;
+    }
+    [[nodiscard]] const char* kind_name() const noexcept override { return "spill"; }
+
+    [[nodiscard]] spool_result<void> finish() override {
+        this->close(errc::closed);
+        lock_type lock(mutex_);
+        changed_.wait(lock, [&] { return !writing_ && !reading_ && !acking_ && (!durable_ || tail_.empty()); });
+        if (finished_)
+            return {};
+        finished_ = true;
+        spool_result<void> result;
+        if (limits_.durability == spill_durability::durable_on_drain)
+            result = write_down();
+        else if (limits_.durability == spill_durability::volatile_overflow && next_ > 1)
+            result = spool_->acknowledge(1, next_ - 1);
+        drop_all(lock);
+        // Even if something could not be written, what was is kept.
+        if (auto closed = spool_->close(); !closed && result)
+            result = std::move(closed);
+        lock.unlock();
+        this->call_all(side::pop);
+        return result;
+    }
+
+    ~spill_core() override { static_cast<void>(finish()); }
+
+private:
+    struct held {
+        held(T&& from, std::size_t counted) noexcept : value(std::move(from)), bytes(counted) {}
+        T value;
+        std::size_t bytes;
+    };
+
+    // Who waits for a block of durable elements to be written.
+    struct ticket {
+        bool done = false;
+        errc reason{};
+    };
+
+    struct tail_block {
+        batch records;
+        std::shared_ptr<ticket> commit; // durable
+    };
+
+    struct cached_block {
+        batch records;
+        bool on_disk;
+        bool refilled; // its memory is the reserve
+    };
+
+    // Whom to call after the lock.
+    struct news {
+        bool room = false;
+        bool readable = false; // a receiver found nothing because of a block that was on its way
+        bool ended = false;    // who waits for what may come back, or is on its way, waits for nothing
+    };
+    [[nodiscard]] news news_of(bool room) noexcept {
+        return {.room = room, .readable = std::exchange(arrived_, false) && has_next(), .ended = is_at_end()};
+    }
+    void tell(const news& told) noexcept {
+        if (told.ended)
+            this->call_all(side::pop);
+        else if (told.readable)
+            this->call_one(side::pop);
+        if (told.room)
+            this->call_one(side::push);
+    }
+    [[nodiscard]] bool is_at_end() const noexcept { return closed_ && count_ == 0 && leased_ == 0; }
+
+    [[nodiscard]] static std::size_t framed(const T& value) {
+        return (record_header_bytes + codec::encoded_size(value) + record_alignment - 1) / record_alignment *
+               record_alignment;
+    }
+
+    // What refilling may take at any time, beside what is used; and what objects may not take of the rest.
+    [[nodiscard]] std::size_t reserve() const noexcept { return (limits_.compresses ? 4 : 1) * block_max_; }
+    [[nodiscard]] std::size_t room() const noexcept {
+        const std::size_t taken = used_ + reserve();
+        return taken < limits_.memory_bytes_max ? limits_.memory_bytes_max - taken : 0;
+    }
+    [[nodiscard]] bool nothing_behind() const noexcept {
+        return cached_.empty() && read_next_ >= disk_end_ && !writing_ && tail_.empty() && !reading_;
+    }
+    [[nodiscard]] bool has_memory_for(std::size_t bytes) const noexcept {
+        return (!tail_.empty() && tail_.back().records.bytes().size() + bytes <= tail_.back().records.capacity()) ||
+               room() >= std::max(bytes, block_bytes_);
+    }
+    [[nodiscard]] bool has_next() const noexcept {
+        return !returned_.empty() || objects_.size() != 0 || !cached_.empty() ||
+               (!reading_ && (read_next_ < disk_end_ || (!durable_ && !writing_ && !tail_.empty())));
+    }
+
+    // ------------------------------------------------------------------------------------------------------- pushing
+
+    errc push_all(lock_type& lock, std::span<T> values, std::size_t& done) {
+        for (T& value : values) {
+            if (const errc reason = push_one(lock, value); reason != errc{})
+                return reason;
+            ++done;
+        }
+        return {};
+    }
+
+    errc push_one(lock_type& lock, T& value) {
+        if (closed_)
+            return this->end();
+        const std::size_t bytes = codec::memory_size(value);
+        if (nothing_behind() && bytes <= room() && room() - bytes >= 2 * block_max_) {
+            if (objects_.size() == 0)
+                objects_first_ = next_;
+            objects_.emplace_back(std::move(value), bytes);
+            used_ += bytes;
+            ++next_;
+            ++count_;
+            return {};
+        }
+        const std::size_t size = framed(value);
+        bool drop = false;
+        if (const errc reason = find_room(lock, size, drop); reason != errc{} || drop)
+            return reason;
+        encode(value, next_++);
+        if (tail_.size() > 1 && !writing_ && !stuck_)
+            static_cast<void>(write_front(lock));
+        return {};
+    }
+
+    void encode(T& value, std::uint64_t sequence) {
+        batch& to = tail_.back().records;
+        codec::encode(value, to.begin_element(sequence, static_cast<std::uint32_t>(codec::encoded_size(value))));
+        to.end_element(0);
+        ++count_;
+        static_cast<void>(T(std::move(value))); // it is the channel's now
+    }
+
+    // Room at the end of the tail for one element; `drop`: there is none, and it is to be dropped.
+    errc find_room(lock_type& lock, std::size_t size, bool& drop) {
+        if (size > limits_.memory_bytes_max / 8)
+            return errc::too_large;
+        block_max_ = std::max(block_max_, size);
+        while (!has_memory_for(size)) {
+            if (writing_) {
+                changed_.wait(lock);
+            } else {
+                errc reason = tail_.empty() ? errc::full : write_front(lock);
+                if (reason != errc{})
+                    reason = no_room(lock, reason, drop);
+                if (reason != errc{} || drop)
+                    return reason;
+            }
+            if (closed_)
+                return this->end();
+        }
+        if (tail_.empty() || tail_.back().records.bytes().size() + size > tail_.back().records.capacity()) {
+            tail_block made{.records = {}, .commit = durable_ ? std::make_shared<ticket>() : nullptr};
+            made.records.reserve(std::max(size, block_bytes_));
+            used_ += made.records.capacity();
+            tail_.push_back(std::move(made));
+        }
+        return {};
+    }
+
+    // Neither memory nor disk: errc{} if there may be room now.
+    errc no_room(lock_type& lock, errc reason, bool& drop) {
+        switch (limits_.when_full) {
+        case spill_full::block:
+            break;
+        case spill_full::refuse:
+            ++statistics_.refused;
+            return reason == errc::full ? errc::overflow : reason;
+        case spill_full::drop_newest:
+            ++statistics_.dropped_newest;
+            drop = true;
+            return {};
+        case spill_full::drop_oldest:
+            if (drop_oldest(lock))
+                return {};
+            break;
+        }
+        return reason;
+    }
+
+    // One element, or the rest of a block.
+    bool drop_oldest(lock_type& lock) {
+        std::optional<leased<T>> oldest;
+        static_cast<void>(take(lock, oldest));
+        if (!oldest)
+            return false;
+        ++statistics_.dropped_oldest;
+        done_with(oldest->sequence, oldest->on_disk);
+        while (!cached_.empty()) {
+            const auto next = cached_.front().records.next();
+            if (!next) {
+                finish_cached();
+                break;
+            }
+            --count_;
+            ++statistics_.dropped_oldest;
+            done_with(next->sequence, cached_.front().on_disk);
+        }
+        static_cast<void>(acknowledge_done(lock, true));
+        return true;
+    }
+
+    // Writes the first block of the tail.
+    errc write_front(lock_type& lock) {
+        writing_ = true;
+        tail_block block = std::move(tail_.front());
+        tail_.pop_front();
+        if (durable_)
+            block.records.number_from(next_);
+        lock.unlock();
+        spool_result<void> done = spool_->append(block.records);
+        lock.lock();
+        writing_ = false;
+        arrived_ = true;
+        errc reason{};
+        if (done) {
+            stuck_ = false;
+            const std::uint64_t disk_before = std::exchange(disk_end_, block.records.last() + 1);
+            next_ = std::max(next_, disk_end_);
+            statistics_.spilled += block.records.count();
+            const bool none_before = read_next_ >= disk_before && read_next_ <= block.records.first();
+            if (!reading_ && none_before && room() >= 2 * block_max_) {
+                // The receivers are as far as this, and have not read it yet: they need not.
+                read_next_ = disk_end_;
+                spool_->skip_to(read_next_);
+                cached_.push_back({.records = std::move(block.records), .on_disk = true, .refilled = false});
+            } else {
+                used_ -= block.records.capacity();
+            }
+        } else {
+            stuck_ = true;
+            reason = done.error().reason == spool_errc::full ? errc::full : errc::disk;
+            error_ = std::move(done.error());
+            if (durable_) {
+                // Not accepted; nor is what came after it.
+                tail_.push_front(std::move(block));
+                for (tail_block& each : tail_) {
+                    count_ -= each.records.count();
+                    used_ -= each.records.capacity();
+                    each.commit->reason = reason;
+                    each.commit->done = true;
+                }
+                tail_.clear();
+            } else {
+                tail_.push_front(std::move(block));
+            }
+        }
+        if (block.commit)
+            block.commit->done = true;
+        changed_.notify_all();
+        return reason;
+    }
+
+    errc push_durably(lock_type& lock, std::span<T> values, std::size_t& done) {
+        std::vector<std::shared_ptr<ticket>> tickets; // of the values, in order
+        std::vector<std::size_t> counts;
+        for (;;) {
+            errc reason{};
+            std::size_t staged = done;
+            bool drop = false;
+            for (; staged != values.size(); ++staged) {
+                T& value = values[staged];
+                if (closed_) {
+                    reason = this->end();
+                    break;
+                }
+                const std::size_t size = framed(value);
+                // Who has put something there does not wait for others: it is written first.
+                if (staged != done && !has_memory_for(size))
+                    break;
+                reason = find_room(lock, size, drop);
+                if (reason != errc{} || drop)
+                    break;
+                batch& to = tail_.back().records;
+                const std::uint64_t number = to.empty() ? 1 : to.last() + 1; // for the time being
+                codec::encode(value, to.begin_element(number, static_cast<std::uint32_t>(codec::encoded_size(value))));
+                to.end_element(0);
+                ++count_;
+                if (tickets.empty() || tickets.back() != tail_.back().commit) {
+                    tickets.push_back(tail_.back().commit);
+                    counts.push_back(0);
+                }
+                ++counts.back();
+            }
+            if (drop) { // this one only
+                ++done;
+                return {};
+            }
+            for (std::size_t i = 0; i != tickets.size(); ++i) {
+                ticket& mine = *tickets[i];
+                while (!mine.done) {
+                    if (writing_)
+                        changed_.wait(lock);
+                    else
+                        static_cast<void>(write_front(lock));
+                }
+                if (mine.reason != errc{}) {
+                    reason = no_room(lock, mine.reason, drop);
+                    if (drop) {
+                        // With it those behind it, which failed as well.
+                        std::size_t dropped = 0;
+                        for (std::size_t each = i; each != tickets.size(); ++each)
+                            dropped += counts[each];
+                        statistics_.dropped_newest += dropped - 1;
+                        done += dropped;
+                        return {};
+                    }
+                    break;
+                }
+                for (std::size_t each = 0; each != counts[i]; ++each)
+                    static_cast<void>(T(std::move(values[done++])));
+            }
+            const bool again = reason == errc{} && done == 0 && !values.empty();
+            if (!again)
+                return reason;
+            tickets.clear(); // the oldest were dropped: once more
+            counts.clear();
+        }
+    }
+
+    // ------------------------------------------------------------------------------------------------------- popping
+
+    // The oldest element. errc{} if there is one.
+    errc take(lock_type& lock, std::optional<leased<T>>& into) {
+        for (;;) {
+            if (!returned_.empty()) {
+                into.emplace(std::move(returned_.front()));
+                returned_.pop_front();
+                --count_;
+                return {};
+            }
+            if (objects_.size() != 0) {
+                held& front = objects_.front();
+                into.emplace(
+                    leased<T>{.sequence = objects_first_++, .on_disk = false, .value = std::move(front.value)});
+                used_ -= front.bytes;
+                objects_.pop_front();
+                --count_;
+                stuck_ = false;
+                return {};
+            }
+            if (!cached_.empty()) {
+                cached_block& block = cached_.front();
+                const auto next = block.records.next();
+                if (!next) {
+                    finish_cached();
+                    continue;
+                }
+                --count_;
+                std::optional<T> value = codec::decode(next->payload);
+                if (!value) {
+                    ++statistics_.undecodable;
+                    done_with(next->sequence, block.on_disk);
+                    continue;
+                }
+                into.emplace(
+                    leased<T>{.sequence = next->sequence, .on_disk = block.on_disk, .value = *std::move(value)});
+                if (block.records.left() == 0)
+                    finish_cached();
+                return {};
+            }
+            if (reading_ || finished_)
+                return errc::empty;
+            if (read_next_ < disk_end_) {
+                if (const errc reason = refill(lock); reason != errc{})
+                    return reason;
+                continue;
+            }
+            if (!durable_ && !writing_ && !tail_.empty()) {
+                cached_.push_back({.records = std::move(tail_.front().records), .on_disk = false, .refilled = false});
+                tail_.pop_front();
+                continue;
+            }
+            return is_at_end() ? this->end() : errc::empty;
+        }
+    }
+
+    void finish_cached() noexcept {
+        cached_block& front = cached_.front();
+        if (front.refilled) {
+            refilled_ = 0;
+            refill_ = std::move(front.records);
+        } else {
+            used_ -= front.records.capacity();
+        }
+        cached_.pop_front();
+        stuck_ = false;
+    }
+
+    errc refill(lock_type& lock) {
+        reading_ = true;
+        const std::uint64_t end = disk_end_;
+        const std::size_t bytes = block_bytes_;
+        lock.unlock();
+        spool_result<bool> got = spool_->read(refill_, bytes);
+        const std::uint64_t lost = spool_->statistics().lost;
+        lock.lock();
+        reading_ = false;
+        arrived_ = true;
+        changed_.notify_all();
+        if (!got) {
+            error_ = std::move(got.error());
+            return errc::disk;
+        }
+        count_ -= std::min(count_, lost - lost_);
+        lost_ = lost;
+        if (!*got) {
+            read_next_ = std::max(read_next_, end);
+            return {};
+        }
+        read_next_ = refill_.last() + 1;
+        refilled_ = refill_.capacity();
+        cached_.push_back({.records = std::move(refill_), .on_disk = true, .refilled = true});
+        return {};
+    }
+
+    // ------------------------------------------------------------------------------------------------- acknowledging
+
+    void done_with(std::uint64_t sequence, bool on_disk) {
+        if (!on_disk)
+            return;
+        if (!done_.empty() && done_.back().last + 1 == sequence)
+            done_.back().last = sequence;
+        else
+            done_.push_back({.first = sequence, .last = sequence});
+    }
+
+    // Tells the spool; `now`: and waits for it, else only now and then.
+    spool_result<void> acknowledge_done(lock_type& lock, bool now) {
+        if (done_.empty() && !now)
+            return {};
+        if (!now && !cached_.empty() && done_.size() < 64)
+            return {};
+        const std::uint64_t mine = ++acks_wanted_;
+        while (acks_done_ < mine) {
+            if (acking_) {
+                if (!now)
+                    return {}; // the next one does
+                changed_.wait(lock);
+                continue;
+            }
+            std::vector<sequence_range> ranges;
+            ranges.swap(done_);
+            const std::uint64_t covered = acks_wanted_;
+            if (!ranges.empty()) {
+                acking_ = true;
+                lock.unlock();
+                auto result = spool_->acknowledge(ranges);
+                lock.lock();
+                acking_ = false;
+                stuck_ = false;
+                if (!result) {
+                    error_ = result.error();
+                    ack_error_ = result.error();
+                    acks_failed_ = covered;
+                }
+                changed_.notify_all();
+            }
+            acks_done_ = std::max(acks_done_, covered);
+        }
+        if (acks_failed_ >= mine)
+            return std::unexpected(*ack_error_);
+        return {};
+    }
+
+    // --------------------------------------------------------------------------------------------------------- the end
+
+    void stop() noexcept override {
+        const std::scoped_lock lock(mutex_);
+        closed_ = true;
+    }
+
+    // What is kept over a restart stays on disk, or is written by the destructor.
+    void discard() noexcept override {
+        if (limits_.durability != spill_durability::volatile_overflow)
+            return;
+        lock_type lock(mutex_);
+        changed_.wait(lock, [&] { return !writing_ && !reading_; });
+        drop_all(lock);
+        read_next_ = disk_end_;
+    }
+
+    // Elements are destroyed outside of the lock.
+    void drop_all(lock_type& lock) noexcept {
+        const element_queue<held> objects(std::move(objects_));
+        const std::deque<leased<T>> returned(std::move(returned_));
+        returned_.clear();
+        cached_.clear();
+        tail_.clear();
+        used_ = refilled_ = 0;
+        count_ = 0;
+        lock.unlock();
+        lock.lock();
+    }
+
+    // What is only in memory, in order. What is older than something that was spilled goes before it.
+    spool_result<void> write_down() {
+        batch records;
+        spool_result<void> result;
+        const auto flush = [&] {
+            if (records.empty() || !result)
+                return;
+            result =
+                records.first() >= spool_->next_sequence() ? spool_->append(records) : spool_->append_left_out(records);
+            records.clear();
+        };
+        const auto add = [&](std::uint64_t sequence, const auto& fill, std::size_t size) {
+            if (!records.empty() && (sequence != records.last() + 1 || records.bytes().size() + size > block_bytes_))
+                flush();
+            fill(records.begin_element(sequence, static_cast<std::uint32_t>(size)));
+            records.end_element(0);
+        };
+        const auto add_value = [&](std::uint64_t sequence, const T& value) {
+            add(sequence, [&](std::byte* to) { codec::encode(value, to); }, codec::encoded_size(value));
+        };
+        const auto add_records = [&](batch& from) {
+            while (const auto each = from.next())
+                add(each->sequence, [&](std::byte* to) { std::ranges::copy(each->payload, to); }, each->payload.size());
+        };
+        for (const leased<T>& each : returned_)
+            if (!each.on_disk)
+                add_value(each.sequence, each.value);
+        for (; objects_.size() != 0; objects_.pop_front())
+            add_value(objects_first_++, objects_.front().value);
+        for (cached_block& each : cached_)
+            if (!each.on_disk)
+                add_records(each.records);
+        for (tail_block& each : tail_)
+            add_records(each.records);
+        flush();
+        if (!done_.empty() && result)
+            result = spool_->acknowledge(std::exchange(done_, {}));
+        return result;
+    }
+
+    // Constant after construction.
+    const spill_limits limits_;
+    const bool durable_;
+    const std::size_t block_bytes_;
+    const std::unique_ptr<Spool> spool_; // appended to by who set writing_, read by who set reading_, and so on
+
+    // Guarded by mutex_.
+    sync::mutex mutex_;
+    sync::condition_variable changed_; // a block was written or read, acknowledgements were kept
+    std::deque<leased<T>> returned_;   // ascending
+    element_queue<held> objects_{std::nullopt};
+    std::uint64_t objects_first_ = 1; // number of the first of them
+    std::deque<cached_block> cached_;
+    std::deque<tail_block> tail_;
+    batch refill_;                     // memory for the next one; reading_'s
+    std::vector<sequence_range> done_; // on disk, popped, not yet acknowledged
+    std::uint64_t next_ = 1;
+    std::uint64_t disk_end_ = 1;
+    std::uint64_t read_next_ = 1;
+    std::uint64_t acks_wanted_ = 0;
+    std::uint64_t acks_done_ = 0;
+    std::uint64_t acks_failed_ = 0; // up to here the latest failure reached
+    std::optional<spool_error> ack_error_;
+    std::uint64_t lost_ = 0;
+    std::uint64_t count_ = 0;
+    std::uint64_t leased_ = 0;
+    std::size_t used_ = 0;     // objects, blocks
+    std::size_t refilled_ = 0; // of the reserve
+    std::size_t block_max_;    // the largest block so far
+    bool writing_ = false;
+    bool reading_ = false;
+    bool acking_ = false;
+    bool arrived_ = false; // a block was written or read since a receiver was called
+    bool stuck_ = false;   // the last write failed, and nothing was popped since
+    bool closed_ = false;
+    bool finished_ = false;
+    std::optional<spool_error> error_; // the latest
+    spill_statistics statistics_;
+};
+
+} // namespace detail
+} // namespace gantry::channel

@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: MIT
+// One FIFO over memory and disk: what goes in comes out, in order, whatever the limits; memory stays within its bound;
+// full is said as asked for; leases come back; what is durable is there after a restart, and nothing else.
+#include <gantry/base/posix_storage.hpp>
+#include <gantry/channel/select.hpp>
+#include <gantry/channel/spill/spill.hpp>
+#include <gantry/check/storage/fault_storage.hpp>
+
+#include <gtest/gtest.h>
+
+#include <cerrno>
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <thread>
+#include <utility>
+#include <vector>
+
+namespace {
+
+using namespace gantry;
+using namespace gantry::channel;
+using namespace std::chrono_literals;
+
+spill_options small(spill_durability durability = spill_durability::volatile_overflow) {
+    return {.memory_bytes_max = 4096, .disk_bytes_max = 1U << 20U, .segment_bytes = 4096, .durability = durability};
+}
+
+std::string text_of(std::uint64_t number) {
+    return std::to_string(number) + std::string(number % 50, 'x');
+}
+
+const spill_durability durabilities[] = {spill_durability::volatile_overflow, spill_durability::durable_on_drain,
+                                         spill_durability::durable};
+
+// The sample of spill.hpp; an empty string: it went well.
+std::string pass(gantry::storage& storage, const std::string& path) {
+    auto made = spill<std::string>(storage, path, {.memory_bytes_max = 1 << 20});
+    if (!made)
+        return made.error().message();
+    auto& [tx, rx, disk] = *made;
+    EXPECT_TRUE(tx.push("hop"));
+    EXPECT_EQ(rx.pop().value(), "hop");
+    return disk.statistics().elements == 0 ? "" : "something is left";
+}
+
+TEST(Spill, TheSampleWorks) {
+    check::fault_storage storage;
+    EXPECT_EQ(pass(storage, "/spill"), "");
+    EXPECT_EQ(pass(storage, "/no/spill"), "create directory /no/spill: No such file or directory");
+}
+
+TEST(Spill, ElementsComeOutInOrderFromMemoryAndDisk) {
+    for (const spill_durability durability : durabilities) {
+        check::fault_storage storage;
+        auto made = spill<std::string>(storage, "/spill", small(durability));
+        ASSERT_TRUE(made) << made.error().message();
+        auto& [tx, rx, disk] = *made;
+        std::uint64_t in = 0;
+        std::uint64_t out = 0;
+        for (const std::uint64_t round : {1U, 10U, 300U, 40U, 700U}) {
+            for (std::uint64_t i = 0; i != round; ++i)
+                ASSERT_TRUE(tx.try_push(text_of(in++)));
+            EXPECT_LE(disk.statistics().memory_bytes, 4096U);
+            EXPECT_EQ(rx.size(), in - out);
+            const std::uint64_t leave = round == 300 ? 20 : 0;
+            while (out + leave < in) {
+                auto got = rx.try_pop();
+                ASSERT_TRUE(got) << to_string(got.error());
+                ASSERT_EQ(*got, text_of(out++));
+            }
+        }
+        EXPECT_EQ(rx.try_pop().error(), errc::empty);
+        EXPECT_GT(disk.statistics().spilled, 500U);
+        tx.close();
+        EXPECT_EQ(rx.pop().error(), errc::closed);
+    }
+}
+
+TEST(Spill, ManySendersAndReceiversKeepEachSendersOrder) {
+    for (const spill_durability durability : durabilities) {
+        check::fault_storage storage;
+        auto made = spill<std::uint64_t>(storage, "/spill", small(durability));
+        ASSERT_TRUE(made);
+        constexpr std::uint64_t each = 3000;
+        std::vector<std::jthread> threads;
+        for (std::uint64_t s = 0; s != 3; ++s)
+            threads.emplace_back([tx = made->tx, s] {
+                for (std::uint64_t i = 0; i != each; ++i)
+                    ASSERT_TRUE(tx.push(s * each + i));
+            });
+        std::vector<std::uint64_t> got[2];
+        std::vector<std::jthread> receivers;
+        for (auto& mine : got)
+            receivers.emplace_back([&mine, rx = made->rx] {
+                for (const std::uint64_t value : rx)
+                    mine.push_back(value);
+            });
+        threads.clear();
+        made->tx.close();
+        receivers.clear();
+        std::vector<bool> seen(3 * each);
+        for (const auto& mine : got) {
+            std::map<std::uint64_t, std::uint64_t> last;
+            for (const std::uint64_t value : mine) {
+                EXPECT_FALSE(seen[value]);
+                seen[value] = true;
+                EXPECT_TRUE(!last.contains(value / each) || last[value / each] < value);
+                last[value / each] = value;
+            }
+        }
+        EXPECT_EQ(got[0].size() + got[1].size(), 3 * each);
+    }
+}
+
+TEST(Spill, FullIsSaidAsAskedFor) {
+    for (const spill_durability durability : durabilities) {
+        for (const spill_full policy :
+             {spill_full::block, spill_full::refuse, spill_full::drop_newest, spill_full::drop_oldest}) {
+            check::fault_storage storage;
+            spill_options options = small(durability);
+            options.disk_bytes_max = 40'000;
+            options.when_full = policy;
+            auto made = spill<std::string>(storage, "/spill", options);
+            ASSERT_TRUE(made);
+            auto& [tx, rx, disk] = *made;
+            std::uint64_t pushed = 0;
+            errc reason{};
+            for (std::uint64_t i = 0; i != 3000 && reason == errc{}; ++i) {
+                auto done = tx.try_push(text_of(i));
+                if (done)
+                    ++pushed;
+                else {
+                    reason = done.error().reason;
+                    EXPECT_EQ(done.error().value, text_of(i));
+                }
+                ASSERT_LE(disk.statistics().memory_bytes, options.memory_bytes_max);
+                ASSERT_LE(disk.statistics().disk.disk_bytes, options.disk_bytes_max);
+            }
+            const spill_statistics now = disk.statistics();
+            switch (policy) {
+            case spill_full::block:
+                EXPECT_EQ(reason, errc::full);
+                EXPECT_EQ(tx.push_for(text_of(pushed), 1ms).error().reason, errc::timeout);
+                break;
+            case spill_full::refuse:
+                EXPECT_EQ(reason, errc::overflow);
+                EXPECT_EQ(tx.push(text_of(pushed)).error().reason, errc::overflow);
+                EXPECT_GE(now.refused, 1U);
+                break;
+            case spill_full::drop_newest:
+                EXPECT_EQ(pushed, 3000U);
+                EXPECT_EQ(now.dropped_newest + now.elements, 3000U);
+                EXPECT_EQ(*rx.try_pop(), text_of(0));
+                break;
+            case spill_full::drop_oldest:
+                EXPECT_EQ(pushed, 3000U);
+                EXPECT_EQ(now.dropped_oldest + now.elements, 3000U);
+                EXPECT_EQ(*rx.try_pop(), text_of(now.dropped_oldest));
+                break;
+            }
+            if (policy == spill_full::block) {
+                // A sender that waits goes on when something was popped.
+                std::jthread waits([&] { EXPECT_TRUE(tx.push(text_of(pushed))); });
+                for (std::uint64_t i = 0; i <= pushed; ++i)
+                    ASSERT_EQ(*rx.pop(), text_of(i));
+            }
+        }
+    }
+}
+
+TEST(Spill, LeasesComeBackAndAcknowledgedOnesDoNot) {
+    for (const spill_durability durability : durabilities) {
+        check::fault_storage storage;
+        auto made = spill<std::string>(storage, "/spill", small(durability));
+        ASSERT_TRUE(made);
+        auto& [tx, rx, disk] = *made;
+        for (std::uint64_t i = 0; i != 200; ++i)
+            ASSERT_TRUE(tx.push(text_of(i)));
+        const auto lending = disk.leases();
+        {
+            auto zero = lending.pop();
+            auto one = lending.try_pop();
+            auto two = lending.pop_for(1s);
+            ASSERT_TRUE(zero && one && two);
+            EXPECT_EQ(**one, text_of(1));
+            EXPECT_EQ(disk.statistics().leased, 3U);
+            EXPECT_TRUE(one->acknowledge());
+        }
+        EXPECT_EQ(*rx.pop(), text_of(0));
+        EXPECT_EQ(*rx.pop(), text_of(2));
+        auto some = lending.pop_some(50);
+        ASSERT_EQ(some->size(), 50U);
+        EXPECT_EQ(*some->front(), text_of(3));
+        EXPECT_TRUE(lease<std::string>::acknowledge(*some));
+        tx.close();
+        for (std::uint64_t i = 53; i != 200; ++i)
+            ASSERT_EQ(*rx.pop(), text_of(i));
+        EXPECT_EQ(lending.pop().error(), errc::closed);
+    }
+}
+
+TEST(Spill, AClosedChannelIsNotAtItsEndWhileALeaseIsOut) {
+    check::fault_storage storage;
+    auto made = spill<int>(storage, "/spill", small());
+    auto& [tx, rx, disk] = *made;
+    ASSERT_TRUE(tx.push(1));
+    {
+        auto lent = disk.leases().pop();
+        tx.close();
+        EXPECT_EQ(rx.try_pop().error(), errc::empty);
+        std::jthread waits([&] { EXPECT_EQ(rx.pop().value(), 1); });
+        lent = std::unexpected(errc::empty);
+    }
+    EXPECT_EQ(rx.pop().error(), errc::closed);
+}
+
+TEST(Spill, WhatIsDurableIsThereAfterAKill) {
+    check::fault_storage storage;
+    {
+        auto made = spill<std::string>(storage, "/spill", small(spill_durability::durable));
+        for (std::uint64_t i = 0; i != 300; ++i)
+            ASSERT_TRUE(made->tx.push(text_of(i)));
+        for (std::uint64_t i = 0; i != 10; ++i)
+            ASSERT_EQ(*made->rx.pop(), text_of(i));
+        auto lent = made->disk.leases().pop(); // 10
+        ASSERT_TRUE(lent);
+        storage.crash();
+        storage.restart_process();
+    }
+    auto made = spill<std::string>(storage, "/spill", small(spill_durability::durable));
+    ASSERT_TRUE(made) << made.error().message();
+    EXPECT_EQ(made->rx.size(), 290U);
+    made->tx.close();
+    std::uint64_t next = 10;
+    for (const std::string& each : made->rx)
+        ASSERT_EQ(each, text_of(next++));
+    EXPECT_EQ(next, 300U);
+}
+
+TEST(Spill, ACleanEndWritesDownWhatIsInMemory) {
+    for (const std::uint64_t pushed : {3U, 60U, 400U}) {
+        for (const std::uint64_t popped : {0U, 2U, 50U, 300U}) {
+            if (popped > pushed)
+                continue;
+            check::fault_storage storage;
+            {
+                auto made = spill<std::string>(storage, "/spill", small(spill_durability::durable_on_drain));
+                for (std::uint64_t i = 0; i != pushed; ++i)
+                    ASSERT_TRUE(made->tx.push(text_of(i)));
+                for (std::uint64_t i = 0; i != popped; ++i)
+                    ASSERT_EQ(*made->rx.pop(), text_of(i));
+                if (popped == 2) {
+                    auto lent = made->disk.leases().pop(); // comes back
+                }
+                if (popped != 0) {
+                    const auto done = made->disk.finish();
+                    ASSERT_TRUE(done) << done.error().message();
+                }
+            }
+            storage.crash();
+            storage.restart({.data = check::survival::none, .names = check::survival::none});
+            auto made = spill<std::string>(storage, "/spill", small(spill_durability::durable_on_drain));
+            ASSERT_TRUE(made);
+            EXPECT_EQ(made->disk.statistics().disk.lost, 0U);
+            made->tx.close();
+            std::uint64_t next = popped;
+            for (const std::string& each : made->rx)
+                ASSERT_EQ(each, text_of(next++)) << pushed << ' ' << popped;
+            EXPECT_EQ(next, pushed);
+        }
+    }
+}
+
+TEST(Spill, AnOverflowLeavesNothingBehind) {
+    check::fault_storage storage;
+    {
+        auto made = spill<std::string>(storage, "/spill", small());
+        for (std::uint64_t i = 0; i != 400; ++i)
+            ASSERT_TRUE(made->tx.push(text_of(i)));
+    }
+    EXPECT_EQ((*storage.open_directory("/spill"))->list()->size(), 2U); // lock and position
+}
+
+TEST(Spill, ADiskThatFailsIsSaidAndServiceGoesOnWhenItWorksAgain) {
+    for (const spill_durability durability : durabilities) {
+        check::fault_storage storage;
+        auto made = spill<std::string>(storage, "/spill", small(durability));
+        auto& [tx, rx, disk] = *made;
+        std::uint64_t in = 0;
+        for (; in != 100; ++in)
+            ASSERT_TRUE(tx.push(text_of(in)));
+        storage.fail({.operation = storage_operation::write, .times = check::storage_fault::forever, .code = ENOSPC});
+        errc reason{};
+        for (int i = 0; i != 1000 && reason == errc{}; ++i) {
+            auto done = tx.push(text_of(in));
+            if (done)
+                ++in;
+            else
+                reason = done.error().reason;
+            ASSERT_LE(disk.statistics().memory_bytes, 4096U);
+        }
+        EXPECT_EQ(reason, errc::disk);
+        EXPECT_EQ(disk.error()->cause.code, ENOSPC);
+        storage.heal();
+        for (; in != 1000; ++in)
+            ASSERT_TRUE(tx.push(text_of(in)));
+        for (std::uint64_t i = 0; i != in; ++i)
+            ASSERT_EQ(*rx.pop(), text_of(i));
+    }
+}
+
+TEST(Spill, IsSelectedLikeOthers) {
+    check::fault_storage storage;
+    auto made = spill<int>(storage, "/spill", small());
+    auto [tx, rx] = bounded<int>(1);
+    int got = 0;
+    const auto take = [&](pop_result<int> value) {
+        got += *value;
+    };
+    std::jthread pushes([to = made->tx] { ASSERT_TRUE(to.push(5)); });
+    select(on(rx, take), on(made->rx, take));
+    EXPECT_EQ(got, 5);
+    select(on_push(made->tx, 7, [](push_result<int> done) { EXPECT_TRUE(done); }));
+    EXPECT_EQ(*made->rx.pop(), 7);
+    EXPECT_EQ(select(on(made->rx, [](pop_result<int>) { return 1; }), after(1ms, [] { return 2; })), 2);
+}
+
+TEST(Spill, ElementsThatAreTooLargeComeBack) {
+    check::fault_storage storage;
+    auto made = spill<std::string>(storage, "/spill", small(spill_durability::durable));
+    const auto done = made->tx.push(std::string(600, 'x'));
+    EXPECT_EQ(done.error().reason, errc::too_large);
+    EXPECT_EQ(done.error().value.size(), 600U);
+}
+
+} // namespace
