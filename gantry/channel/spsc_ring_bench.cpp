@@ -2,6 +2,7 @@
 // spsc_ring/<implementation>/cap:N: what is made for one sender and one receiver; see channel_bench.cpp. Those that do
 // not wait try again with gantry's back-off in between.
 #include <gantry/base/backoff.hpp>
+#include <gantry/channel/spsc.hpp>
 #include <gantry/channel/test_workloads.hpp>
 #include <gantry/container/ring.hpp>
 
@@ -19,6 +20,8 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
+#include <span>
 #include <type_traits>
 #include <utility>
 #include <vector>
@@ -29,6 +32,26 @@ using namespace gantry::channel::test;
 
 template<class Queue, class T>
 using spinning = retrying<Queue, T, gantry::backoff>;
+
+// It waits.
+template<class T>
+class gantry_spsc {
+public:
+    explicit gantry_spsc(std::size_t capacity) : ends_(gantry::channel::spsc<T>(capacity)) {}
+    void push(T value) const {
+        if (!ends_.tx.push(std::move(value)))
+            std::abort();
+    }
+    [[nodiscard]] T pop() const { return *ends_.rx.pop(); }
+    void push_batch(std::span<T> values) const {
+        if (!ends_.tx.push_range(values))
+            std::abort();
+    }
+    [[nodiscard]] std::size_t pop_batch(T* out, std::size_t max) const { return *ends_.rx.pop_some(out, max); }
+
+private:
+    gantry::channel::single_ends<T> ends_;
+};
 
 template<class T>
 class ring_of_gantry {
@@ -137,6 +160,7 @@ private:
 };
 
 [[maybe_unused]] const bool added = [] {
+    add<gantry_spsc>({.name = "gantry", .for_two = true});
     add<gantry_ring>({.name = "gantry_ring", .waits = false, .for_two = true});
     add<moodycamel_circular_buffer>({.name = "moodycamel_circular_buffer", .for_two = true});
     add<moodycamel_spsc>({.name = "moodycamel_try_reader_writer", .waits = false, .for_two = true});
