@@ -35,7 +35,7 @@
 //   filled : try_emplace and try_push_range, turn store (release)  ->  take, turn load (acquire)   carries: the element
 //   freed  : try_pop and try_pop_some, turn store (release)  ->  claim, turn load (acquire)   carries: that the slot is
 //            empty
-//   agree  : compare-exchange of an index, close (seq_cst)  ->  claim, take and is_empty, loads of both indices
+//   agree  : compare-exchange of an index, close (seq_cst)  ->  claim and take, loads of both indices
 //            (seq_cst)   carries: nothing; a refusal sees all that came before it in the one order of these
 //   closed : close, tail fetch_or (release)  ->  is_closed, tail load (acquire)   carries: what came before close()
 // Relaxed used as: revalidated (an index before its compare-exchange), stale-ok (size), pre-publish (constructor, and
@@ -183,15 +183,15 @@ public:
         return (tail_.load(std::memory_order_acquire) & closed_mark) != 0; // order: closed.r
     }
 
-    // Whether a pop had found nothing at one moment of the call.
+    // Whether a pop would find nothing, and whether a push would find no room: looks, not operations. Who wants to be
+    // sure that it sees another thread's last push or pop orders itself with that thread, by a fence if need be.
     [[nodiscard]] bool is_empty() const noexcept {
-        const std::size_t head = head_.load(std::memory_order_seq_cst);        // order: agree.r
-        return (tail_.load(std::memory_order_seq_cst) & ~closed_mark) == head; // order: agree.r
+        const std::size_t head = head_.load(std::memory_order_relaxed);        // relaxed: stale-ok
+        return (tail_.load(std::memory_order_relaxed) & ~closed_mark) == head; // relaxed: stale-ok
     }
-    // Whether a push had found no room.
     [[nodiscard]] bool is_full() const noexcept {
-        const std::size_t tail = tail_.load(std::memory_order_seq_cst) & ~closed_mark; // order: agree.r
-        return head_.load(std::memory_order_seq_cst) + lap_ == tail;                   // order: agree.r
+        const std::size_t tail = tail_.load(std::memory_order_relaxed) & ~closed_mark; // relaxed: stale-ok
+        return head_.load(std::memory_order_relaxed) + lap_ == tail;                   // relaxed: stale-ok
     }
 
     // How many positions were taken by pushes and not yet by pops, slots that stay unused included, of two moments:

@@ -258,3 +258,26 @@ GANTRY_MODEL(bounded_queue_size) {
     observer.join();
     GANTRY_CHECK(q.size() <= 1);
 }
+
+// close() against a push and a pop: what was accepted comes out, a refusal with room says that it is closed, and who
+// finds it closed sees what came before that.
+GANTRY_MODEL(bounded_queue_close) {
+    bounded_queue<int> q(2);
+    int before = 0;
+    bool accepted = false;
+    std::thread pusher([&] {
+        accepted = q.try_push(1);
+        if (!accepted)
+            GANTRY_CHECK(q.is_closed());
+        if (q.is_closed())
+            GANTRY_CHECK(before == 1);
+    });
+    before = 1;
+    q.close();
+    auto popped = q.try_pop();
+    pusher.join();
+    if (!popped)
+        popped = q.try_pop();
+    GANTRY_CHECK(popped.has_value() == accepted);
+    GANTRY_CHECK(!q.try_pop() && q.is_empty() && !q.is_full() && q.size() == 0);
+}

@@ -185,11 +185,12 @@ public:
             segment* const s = guard.protect(tail_); // order: tail.r
             // No push finds a slot in this segment any more, and then none a segment after it.
             s->push_index.fetch_or(frozen_mark, std::memory_order_relaxed); // relaxed: revalidated
-            segment* next = nullptr;
-            // order: segment.rw
-            if (s->next.compare_exchange_strong(next, end_mark(), std::memory_order_release,
-                                                std::memory_order_acquire) ||
-                next == end_mark()) {
+            segment* none = nullptr;
+            // relaxed: stale-ok (there is nothing behind the mark)
+            const bool ended =
+                s->next.compare_exchange_strong(none, end_mark(), std::memory_order_relaxed, std::memory_order_relaxed);
+            segment* const next = ended ? end_mark() : s->next.load(std::memory_order_acquire); // order: segment.r
+            if (next == end_mark()) {
                 mark_closed();
                 return;
             }
@@ -200,7 +201,8 @@ public:
         return closed_.load(std::memory_order_acquire); // order: closed.r
     }
 
-    // Whether a try_pop() had found nothing at one moment of the call.
+    // Whether a try_pop() would find nothing: a look, not an operation. Who wants to be sure that it sees another
+    // thread's last push orders itself with that thread, by a fence if need be.
     [[nodiscard]] bool is_empty() {
         typename Scheme::section section(domain_);
         typename Scheme::guard guard(section);

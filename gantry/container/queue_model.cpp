@@ -14,6 +14,7 @@
 #include <gantry/reclaim/epoch.hpp>
 #include <gantry/reclaim/hazard.hpp>
 
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -154,4 +155,81 @@ GANTRY_MODEL(queue_push_throws) {
     producer.join();
     static_cast<void>(q.try_pop());
     GANTRY_CHECK(!q.try_pop());
+}
+
+// close() against a push: what was accepted comes out, what was refused does not, and the queue says that it is closed.
+GANTRY_MODEL(queue_close_against_push) {
+    keeping::domain domain;
+    queue<std::unique_ptr<int>, keeping> q(domain);
+    bool accepted = false;
+    std::thread pusher([&] {
+        accepted = q.try_push(std::make_unique<int>(1));
+        GANTRY_CHECK(accepted || q.is_closed());
+    });
+    q.close();
+    GANTRY_CHECK(!q.try_push(std::make_unique<int>(2)));
+    pusher.join();
+    const auto popped = q.try_pop();
+    GANTRY_CHECK(popped.has_value() == accepted);
+    GANTRY_CHECK(!q.try_pop() && q.is_empty() && q.size() == 0);
+}
+
+// Who finds the queue closed finds what went in before.
+GANTRY_MODEL(queue_closed_is_drained) {
+    keeping::domain domain;
+    queue<std::unique_ptr<int>, keeping> q(domain);
+    std::thread pusher([&] {
+        GANTRY_CHECK(q.try_push(std::make_unique<int>(1)));
+        q.close();
+    });
+    if (q.is_closed())
+        GANTRY_CHECK(q.try_pop().has_value());
+    pusher.join();
+}
+
+// Two close and one pushes meanwhile, over a segment's end.
+GANTRY_MODEL(queue_closed_twice) {
+    keeping::domain domain;
+    queue<int, keeping> q(domain);
+    GANTRY_CHECK(q.try_push(1) && q.try_push(2));
+    bool accepted = false;
+    std::thread closer([&] { q.close(); });
+    accepted = q.try_push(3);
+    q.close();
+    closer.join();
+    int sum = 0;
+    while (const auto popped = q.try_pop())
+        sum += *popped;
+    GANTRY_CHECK(sum == (accepted ? 6 : 3));
+}
+
+// Batches keep their order, over the ends of segments, and give back what a pop has spoiled.
+GANTRY_MODEL(queue_batches) {
+    keeping::domain domain;
+    queue<int, keeping> q(domain);
+    std::thread pusher([&] {
+        std::array<int, 3> in{1, 2, 3};
+        GANTRY_CHECK(q.try_push_range(in) == 3);
+    });
+    std::array<int, 4> out{};
+    int* to = out.data();
+    std::size_t count = q.try_pop_some(to, 2);
+    pusher.join();
+    count += q.try_pop_some(to, 4 - count);
+    GANTRY_CHECK(count == 3 && out[0] == 1 && out[1] == 2 && out[2] == 3);
+}
+
+// A batch and a single push at once, over the end of a segment: each keeps its order.
+GANTRY_MODEL(queue_batch_against_push) {
+    keeping::domain domain;
+    queue<int, keeping> q(domain);
+    GANTRY_CHECK(q.try_push(0));
+    std::thread pusher([&] { GANTRY_CHECK(q.try_push(7)); });
+    std::array<int, 2> in{1, 2};
+    GANTRY_CHECK(q.try_push_range(in) == 2);
+    pusher.join();
+    std::array<int, 5> out{};
+    int* to = out.data();
+    GANTRY_CHECK(q.try_pop_some(to, 5) == 4);
+    GANTRY_CHECK(out[0] == 0 && (out[1] == 1 || out[2] == 1) && (out[2] == 2 || out[3] == 2));
 }

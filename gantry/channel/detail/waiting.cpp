@@ -142,7 +142,7 @@ bool core_base::call_first(side on, bool anybody) noexcept {
 void core_base::call_one_slow(side on) noexcept {
     wait_list& to = list(on);
     // To wake a thread costs more than to see for a moment if one that is awake takes what there is.
-    if (spinning_helps()) {
+    if (to.searching.load(std::memory_order_relaxed) == 0 && spinning_helps()) { // relaxed: stale-ok
         for (std::uint32_t look = 0; look != tuning::channel_call_looks; ++look) {
             if (!is_ready(on, nullptr))
                 return;
