@@ -22,7 +22,8 @@ std::string folder(const char* name) {
 }
 
 TEST(SpillKill, NothingAcceptedIsLost) {
-    EXPECT_EQ(channel::test::kill_often(folder("kill"), GANTRY_DEBUG_CHECKS != 0 ? 40 : 300, 1), "");
+    EXPECT_EQ(channel::test::kill_often(channel::test::torture_folder("kill"), GANTRY_DEBUG_CHECKS != 0 ? 40 : 300, 1),
+              "");
 }
 
 struct outcome {

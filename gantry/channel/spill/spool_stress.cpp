@@ -7,8 +7,6 @@
 
 #include <gtest/gtest.h>
 
-#include <unistd.h>
-
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -51,7 +49,7 @@ TEST(SpoolStress, Damage) {
 TEST(SpillStress, Kills) {
     const char* const given = std::getenv("GANTRY_KILLS");
     const std::uint64_t kills = given != nullptr ? std::strtoull(given, nullptr, 10) : 20;
-    const std::string path = ::testing::TempDir() + "gantry_kills_" + std::to_string(::getpid());
+    const std::string path = gantry::channel::test::torture_folder("kills");
     EXPECT_EQ(gantry::channel::test::kill_often(path, kills, new_seed()), "");
 }
 
