@@ -141,6 +141,24 @@ void check_registration(const source& file, const registration& each, reporter& 
     }
 }
 
+// What one binary is made of: a module, or a folder in it that has a CMakeLists.txt of its own.
+std::string_view home_of(const tree& all, const source& file) {
+    const auto module = file.module();
+    if (module.empty()) {
+        return module;
+    }
+    std::string_view folder = file.path();
+    for (;;) {
+        folder = folder.substr(0, folder.rfind('/'));
+        if (folder.ends_with(module) && folder.find('/') == folder.rfind('/')) {
+            return module;
+        }
+        if (all.find(std::string(folder) + "/CMakeLists.txt") != nullptr) {
+            return folder;
+        }
+    }
+}
+
 } // namespace
 
 void check_benchmarks(const tree& all, reporter& report) {
@@ -159,10 +177,10 @@ void check_benchmarks(const tree& all, reporter& report) {
             report(file, registrations[0].line,
                    "benchmarks that set no items; expected SetItemsProcessed, SetBytesProcessed or counters");
         }
-        if (!file.module().empty()) {
-            first.emplace(file.module(), &file);
+        if (const auto home = home_of(all, file); !home.empty()) {
+            first.emplace(home, &file);
             if (has_word(file.tokens(), {"BENCHMARK_MAIN", "main"})) {
-                mains[file.module()].push_back(&file);
+                mains[home].push_back(&file);
             }
         }
     }

