@@ -224,6 +224,18 @@ GANTRY_MODEL(unbounded_close_against_pop) {
     closer.join();
 }
 
+// Two senders leave, one after a push: whoever is last ends a channel that has the element.
+GANTRY_MODEL_WITHIN(unbounded_senders_leave, 2, 1) {
+    gantry::reclaim::epoch::domain domain;
+    auto [sender, receiver] = unbounded<int>(domain);
+    std::thread pusher([tx = sender] { GANTRY_CHECK(tx.push(7).has_value()); });
+    {
+        const auto gone = std::move(sender);
+    }
+    GANTRY_CHECK(receiver.pop() == 7);
+    pusher.join();
+}
+
 // Both ends leave at once: whoever is last frees the channel, and sees all that the other did.
 GANTRY_MODEL(both_ends_leave) {
     auto [sender, receiver] = bounded<int>(1);

@@ -25,8 +25,9 @@
 // Lifetime: the channel ends with its last handle. Origin: container/ring.hpp, and the waiting of all channels.
 //
 // Ordering ledger
-//   ended : stop, ended_ store (release)  ->  refusal and is_closed, ended_ load (acquire)   carries: the last elements
-// Relaxed used as: -
+//   ended : stop, ended_ store (release)  ->  refusal, ended_ load (acquire)   carries: the last elements, and why it
+//   ended
+// Relaxed used as: stale-ok (is_closed)
 
 #include <gantry/base/assert.hpp>
 #include <gantry/base/wait.hpp>
@@ -122,7 +123,7 @@ public:
         return on == side::push ? elements_.size() != elements_.capacity() : elements_.size() != 0;
     }
     [[nodiscard]] bool is_closed() noexcept override {
-        return ended_.load(std::memory_order_acquire); // order: ended.r
+        return ended_.load(std::memory_order_relaxed); // relaxed: stale-ok
     }
     [[nodiscard]] std::size_t size() noexcept override { return elements_.size(); }
     [[nodiscard]] std::optional<std::size_t> capacity() const noexcept override { return elements_.capacity(); }

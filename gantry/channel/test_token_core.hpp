@@ -7,14 +7,13 @@
 // Use it when a model is about waiting: an attempt is one or two steps, so three threads can be explored where a real
 // channel allows two. Do not use it when writing library code.
 //
-// Threads: everything from any thread. Progress: lock-free attempts. Ordering: as a channel. Cost: n/a. Failure: n/a.
-// Lifetime: as core_base. Origin: n/a.
+// Threads: everything from any thread. Progress: lock-free attempts. Ordering: none: tokens carry nothing. Cost: n/a.
+// Failure: n/a. Lifetime: as core_base. Origin: n/a.
 //
 // Ordering ledger
-//   token : attempt_push, attempt_pop and stop, read-modify-write (release)  ->  the same (acquire)   carries: what
-//   came
-//          before the push
-// Relaxed used as: revalidated (a look before a compare-exchange; is_ready, which a fence precedes)
+//   token : stop, fetch_or (release)  ->  end_seen, fetch_add (acquire)   carries: why it ended
+// Relaxed used as: revalidated (a look before a compare-exchange; is_ready, which a fence precedes; tokens carry
+//   nothing), stale-ok (size)
 
 #include <gantry/channel/channel.hpp>
 
@@ -32,8 +31,8 @@ public:
     errc attempt_push(int&) override {
         int seen = word_.load(std::memory_order_relaxed); // relaxed: revalidated
         while (seen < capacity_) {
-            // order: token.rw; relaxed: revalidated
-            if (word_.compare_exchange_strong(seen, seen + 1, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            // relaxed: revalidated
+            if (word_.compare_exchange_strong(seen, seen + 1, std::memory_order_relaxed, std::memory_order_relaxed)) {
                 call_one(detail::side::pop);
                 return {};
             }
@@ -48,8 +47,8 @@ public:
     errc attempt_pop(pop_result<int>& into) override {
         int seen = word_.load(std::memory_order_relaxed); // relaxed: revalidated
         while ((seen & ~closed) != 0) {
-            // order: token.rw; relaxed: revalidated
-            if (word_.compare_exchange_strong(seen, seen - 1, std::memory_order_acq_rel, std::memory_order_relaxed)) {
+            // relaxed: revalidated
+            if (word_.compare_exchange_strong(seen, seen - 1, std::memory_order_relaxed, std::memory_order_relaxed)) {
                 into.emplace(1);
                 call_one(detail::side::push);
                 return {};
@@ -86,12 +85,12 @@ private:
 
     // The look at the word did not order anything.
     [[nodiscard]] errc end_seen() noexcept {
-        static_cast<void>(word_.fetch_add(0, std::memory_order_acq_rel)); // order: token.rw
+        static_cast<void>(word_.fetch_add(0, std::memory_order_acquire)); // order: token.r
         return end();
     }
 
     void stop() noexcept override {
-        word_.fetch_or(closed, std::memory_order_acq_rel); // order: token.rw
+        word_.fetch_or(closed, std::memory_order_release); // order: token.w
     }
     void discard() noexcept override {}
 

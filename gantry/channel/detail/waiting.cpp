@@ -169,8 +169,8 @@ void core_base::end_search(side on) noexcept {
 
 void core_base::close(errc reason) noexcept {
     errc none{};
-    // order: closed.w; relaxed: revalidated
-    end_.compare_exchange_strong(none, reason, std::memory_order_release, std::memory_order_relaxed);
+    // relaxed: pre-publish
+    end_.compare_exchange_strong(none, reason, std::memory_order_relaxed, std::memory_order_relaxed);
     stop();
     call_all(side::push);
     call_all(side::pop);

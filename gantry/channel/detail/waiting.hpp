@@ -35,13 +35,12 @@
 //   search : end_search, searching fetch_sub (release)  ->  call_one_slow, searching fetch_add (acquire)   carries:
 //   that
 //            nobody looks any more; and back, the change that was not told
-//   closed : close, end_ compare-exchange (release)  ->  end, end_ load (acquire)   carries: what came before close
 //   handle : drop_sender and drop_receiver, fetch_sub (release)  ->  the same of the last handle (acquire)   carries:
 //            all uses of the others
 //   side   : leave, fetch_sub (release)  ->  leave of the last (acquire)   carries: all uses of the other side
 // The change and the look at the count on one side, the count and the look at the channel on the other: store
 // buffering, ordered by asymmetric_fence_light and _heavy. Relaxed used as: revalidated (the count after the fence;
-// states before their compare-exchange), under-lock (the count,
+// states before their compare-exchange; the end, which the mark of the kind publishes), under-lock (the count,
 //   changed), stale-ok (a hint that saves a call), owner (a handle is copied by who has one)
 
 #include <gantry/base/assert.hpp>
@@ -202,9 +201,9 @@ public:
     // Guards that list.
     [[nodiscard]] std::mutex& lock_of(side on) noexcept { return one_lock_ ? pushers_.mutex : list(on).mutex; }
 
-    // Why nothing goes in any more, once that is so.
+    // Why nothing goes in any more, for who has seen that it is so: the reason was there before.
     [[nodiscard]] errc end() const noexcept {
-        return end_.load(std::memory_order_acquire); // order: closed.r
+        return end_.load(std::memory_order_relaxed); // relaxed: revalidated
     }
     void close(errc reason) noexcept;
 
