@@ -209,4 +209,102 @@ SOUND(oneshot_closed) {
     sends_what_is_closed<false>();
 }
 
+// A channel without room, in which a send that is destroyed while it waits has offered its value in place: the receiver
+// that takes the offer reads it there, and says when it is done. The destructor must have the offer back, or the
+// receiver's word, before it treats the value as its own.
+template<bool TakesBackFirst>
+void send_ends_while_it_waits() {
+    enum : int { offered, taken, done, gone };
+    std::atomic<int> state{offered};
+    int value = 7;
+    std::thread receiver([&] {
+        int seen = offered;
+        if (state.compare_exchange_strong(seen, taken, memory_order_acq_rel, memory_order_acquire)) {
+            GANTRY_CHECK(value == 7);
+            state.store(done, memory_order_release);
+        }
+    });
+    if (!TakesBackFirst) {
+        value = 0;
+    }
+    int seen = offered;
+    if (!state.compare_exchange_strong(seen, gone, memory_order_acq_rel, memory_order_acquire)) {
+        while (state.load(memory_order_acquire) != done) {
+        }
+    }
+    if (TakesBackFirst) {
+        value = 0;
+    }
+    receiver.join();
+}
+
+FAULTY(send_ended_before_it_was_taken_back, race, "send_taken_back_before_it_ends",
+       "the destructor of a send that waits has the operation to itself at once, not when it has taken it back from a "
+       "receiver that may be reading it (so the report reads; the channel was withdrawn)",
+       "[kanal #35](https://github.com/fereidani/kanal/issues/35)") {
+    send_ends_while_it_waits<false>();
+}
+
+SOUND(send_taken_back_before_it_ends) {
+    send_ends_while_it_waits<true>();
+}
+
+// A channel that hands an element straight to the receive that waits. A select waits at two such channels, goes on with
+// the first of them that has handed over, and ends the other receive: which may have got an element, too.
+template<bool GivesBack>
+void select_ends_its_other_arm() {
+    struct handing_channel {
+        std::atomic<bool> waits{true};
+        std::atomic<int> handed{0};
+        std::atomic<int> kept{0};
+
+        void send(int value) {
+            if (waits.exchange(false, memory_order_acq_rel)) {
+                handed.store(value, memory_order_release);
+            } else {
+                kept.store(value, memory_order_release);
+            }
+        }
+
+        // The receive ends; the sender that had found it waiting is waited for.
+        void end_receive() {
+            if (waits.exchange(false, memory_order_acq_rel)) {
+                return;
+            }
+            int value = 0;
+            while ((value = handed.load(memory_order_acquire)) == 0) {
+            }
+            if (GivesBack) {
+                kept.store(value, memory_order_release);
+            }
+        }
+    };
+    handing_channel a;
+    handing_channel b;
+    std::thread one([&] { a.send(1); });
+    std::thread two([&] { b.send(2); });
+    int sum = a.handed.load(memory_order_acquire);
+    if (sum != 0) {
+        b.end_receive();
+    } else if ((sum = b.handed.load(memory_order_acquire)) != 0) {
+        a.end_receive();
+    }
+    one.join();
+    two.join();
+    if (sum != 0) {
+        GANTRY_CHECK(sum + a.kept.load(memory_order_relaxed) + b.kept.load(memory_order_relaxed) == 3);
+    }
+}
+
+FAULTY(select_loses_its_other_arm, assertion, "select_gives_back_its_other_arm",
+       "a channel hands its element to the receive that waits; a select that goes on with another arm destroys that "
+       "receive and the element with it",
+       "[kanal #50](https://github.com/fereidani/kanal/issues/50)") {
+    select_ends_its_other_arm<false>();
+}
+
+SOUND(select_gives_back_its_other_arm) {
+    select_ends_its_other_arm<true>();
+}
+
 } // namespace

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <cstddef>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace {
@@ -14,12 +16,12 @@ using std::memory_order_relaxed;
 using std::memory_order_release;
 using std::memory_order_seq_cst;
 
-// Epochs for two threads. A pin inside of a pin must not move the thread's epoch on, and garbage belongs to the global
-// epoch, which may be one ahead of the thread's.
+// Epochs for a few threads. A pin inside of a pin must not move the thread's epoch on, and garbage belongs to the
+// global epoch, which may be one ahead of the thread's.
 enum class inner_pin { does_nothing, pins_again };
 enum class stamp { global_epoch, own_epoch };
 
-template<inner_pin Inner, stamp Stamp>
+template<inner_pin Inner, stamp Stamp, class Object = int, std::size_t Threads = 2>
 class epochs {
 public:
     epochs() = default;
@@ -46,7 +48,7 @@ public:
     }
 
     // By one thread, pinned.
-    void retire(int me, int* object) {
+    void retire(int me, Object* object) {
         std::atomic_thread_fence(memory_order_seq_cst);
         const unsigned own = states_[me].load(memory_order_relaxed) / 2;
         garbage_.push_back({object, Stamp == stamp::own_epoch ? own : global_.load(memory_order_relaxed)});
@@ -80,13 +82,13 @@ public:
 
 private:
     struct garbage {
-        int* object;
+        Object* object;
         unsigned epoch;
     };
 
     std::atomic<unsigned> global_{0};
-    std::atomic<unsigned> states_[2] = {0, 0};
-    int depth_[2] = {0, 0};
+    std::atomic<unsigned> states_[Threads] = {};
+    int depth_[Threads] = {};
     std::vector<garbage> garbage_;
 };
 
@@ -150,6 +152,67 @@ FAULTY(epoch_of_the_thread, use_after_free, "epoch_of_the_domain",
 
 SOUND(epoch_of_the_domain) {
     retires_behind_the_epoch<stamp::global_epoch>();
+}
+
+// A queue whose tail is moved after an element was linked, by who links, or by who finds it behind. A pop that passes
+// the tail must move it first: what it retires could still be reached by the tail, and who gets there after the epoch
+// has moved on is not waited for. One pushes, one pops and retires, one looks at the end of the queue.
+template<bool MovesTail>
+void pops_past_the_tail() {
+    struct node {
+        std::atomic<node*> next{nullptr};
+    };
+    constexpr int popper = 0;
+    constexpr int pusher = 1;
+    constexpr int follower = 2;
+    epochs<inner_pin::does_nothing, stamp::global_epoch, node, 3> e;
+    auto* const first = new node;
+    node* head = first; // the popper's
+    std::atomic<node*> tail{first};
+    std::thread pushes([&] {
+        e.pin(pusher);
+        node* last = tail.load(memory_order_acquire);
+        auto* const n = new node;
+        last->next.store(n, memory_order_release);
+        tail.compare_exchange_strong(last, n, memory_order_release, memory_order_relaxed);
+        e.unpin(pusher);
+    });
+    std::thread follows([&] {
+        e.pin(follower);
+        const node* const last = tail.load(memory_order_acquire);
+        static_cast<void>(last->next.load(memory_order_acquire));
+        e.unpin(follower);
+    });
+    e.pin(popper);
+    if (node* const next = first->next.load(memory_order_acquire)) {
+        if (MovesTail) {
+            node* last = first;
+            tail.compare_exchange_strong(last, next, memory_order_release, memory_order_relaxed);
+        }
+        head = next;
+        e.retire(popper, first);
+    }
+    e.unpin(popper);
+    e.advance();
+    e.advance();
+    e.free_what_is_old();
+    pushes.join();
+    follows.join();
+    while (head != nullptr) {
+        delete std::exchange(head, head->next.load(memory_order_relaxed));
+    }
+}
+
+FAULTY(
+    queue_pops_past_its_tail, use_after_free, "queue_moves_its_tail",
+    "a pop retires the node that the tail still points to; who takes it from the tail in a later epoch is not waited "
+    "for",
+    "[crossbeam #238](https://github.com/crossbeam-rs/crossbeam/issues/238)") {
+    pops_past_the_tail<false>();
+}
+
+SOUND(queue_moves_its_tail) {
+    pops_past_the_tail<true>();
 }
 
 // One reader stays pinned while the writer replaces an object again and again. Two pieces of garbage may wait at a
