@@ -262,6 +262,23 @@ GANTRY_MODEL(copies_leave) {
     other.join();
 }
 
+// Two receivers leave at once, when the senders are gone: whoever is last frees the channel, and sees what the other
+// did.
+GANTRY_MODEL(receivers_leave) {
+    auto [sender, receiver] = gantry::channel::latest<int>();
+    {
+        const auto gone = std::move(sender);
+    }
+    std::thread other([rx = receiver]() mutable {
+        GANTRY_CHECK(rx.try_pop().error() == errc::disconnected);
+        const auto gone = std::move(rx);
+    });
+    {
+        const auto gone = std::move(receiver);
+    }
+    other.join();
+}
+
 // A weak sender becomes a sender or finds the last one gone; the element of a sender that it made is not lost.
 GANTRY_MODEL(weak_sender_upgrades) {
     auto [sender, receiver] = bounded<int>(1);
