@@ -126,7 +126,7 @@ spool_result<std::vector<looked_at>> look_at_all(storage& storage, const std::st
     }
     if (!report.position_readable && all.empty())
         return failed({.operation = storage_operation::open, .code = ENOENT, .path = path + "/position"});
-    std::ranges::sort(all, {}, [](const looked_at& each) { return each.report.first; });
+    std::ranges::sort(all, {}, [](const looked_at& each) { return std::pair(each.report.first, each.report.name); });
     return all;
 }
 
