@@ -123,7 +123,7 @@ GANTRY_MODEL(crossbeam_1187_both_leave_while_one_sends) {
 // crossbeam #238 (in channels, the queue of #237): the popper of a block's last message moved the head on and retired
 // the block while the tail still led to it; who came after that took it from the tail, and was not waited for. Here:
 // the segment is used up; one appends the next, one gives the old one up, one uses the tail, and what can be freed is.
-GANTRY_MODEL_WITHIN(crossbeam_238_gives_up_what_the_tail_has, 1, 0) {
+GANTRY_MODEL_WITHIN(crossbeam_238_gives_up_what_the_tail_has, 2, 0) {
     epoch::domain domain;
     auto [tx, rx] = channel::unbounded<element>(domain);
     for (int i = 0; i < 2; ++i) {
