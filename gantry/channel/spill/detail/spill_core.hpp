@@ -768,10 +768,11 @@ private:
         batch records;
         spool_result<void> result;
         const auto flush = [&] {
-            if (records.empty() || !result)
+            if (records.empty())
                 return;
-            result =
-                records.first() >= spool_->next_sequence() ? spool_->append(records) : spool_->append_left_out(records);
+            if (result) // after a failure nothing else is tried: it would leave a gap
+                result = records.first() >= spool_->next_sequence() ? spool_->append(records)
+                                                                    : spool_->append_left_out(records);
             records.clear();
         };
         const auto add = [&](std::uint64_t sequence, const auto& fill, std::size_t size) {
