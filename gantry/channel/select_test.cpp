@@ -126,8 +126,8 @@ TEST(select, timers) {
     const auto limit = channel::after(8ms);
     int ticked = 0;
     for (bool open = true; open;) {
-        select(on(ticks, [&](auto) { ++ticked; }), on(limit, [&](auto) { open = false; }),
-               on(channel::never<int>(), [](auto) { FAIL(); }));
+        channel::select_biased(on(ticks, [&](auto) { ++ticked; }), on(limit, [&](auto) { open = false; }),
+                               on(channel::never<int>(), [](auto) { FAIL(); }));
     }
     EXPECT_GE(ticked, 1);
 }
