@@ -35,7 +35,8 @@
 //   read-modify-write on it, and moves the tail before it frees a segment.
 //
 // Ordering ledger
-//   segment : append, next compare-exchange (release)  ->  next loads (acquire)   carries: the segment as it was made
+//   segment : append, next compare-exchange (release)  ->  next loads (acquire)   carries: the segment as it was made,
+//             or what came before the end
 //   tail    : move_tail, tail_ compare-exchange (release)  ->  claim, protect of tail_ (acquire)   carries: the same
 //             other side: gantry/reclaim/scheme.hpp
 //   head    : try_pop, head_ compare-exchange (release)  ->  try_pop, protect of head_ (acquire)   carries: the same
@@ -186,9 +187,10 @@ public:
             // No push finds a slot in this segment any more, and then none a segment after it.
             s->push_index.fetch_or(frozen_mark, std::memory_order_relaxed); // relaxed: revalidated
             segment* none = nullptr;
-            // relaxed: stale-ok (there is nothing behind the mark)
+            // Released as what came before the end is: a push that is refused may be the first to see it.
+            // order: segment.w; relaxed: stale-ok
             const bool ended =
-                s->next.compare_exchange_strong(none, end_mark(), std::memory_order_relaxed, std::memory_order_relaxed);
+                s->next.compare_exchange_strong(none, end_mark(), std::memory_order_release, std::memory_order_relaxed);
             segment* const next = ended ? end_mark() : s->next.load(std::memory_order_acquire); // order: segment.r
             if (next == end_mark()) {
                 mark_closed();

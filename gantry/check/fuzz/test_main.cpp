@@ -26,7 +26,7 @@ namespace {
 
 using namespace gantry::check;
 
-constexpr unsigned seconds_of_a_case = 20;     // of processor time; then it hangs
+constexpr unsigned seconds_of_a_case = 60;     // of processor time; then it hangs
 constexpr unsigned patience_with_a_case = 300; // of anybody's time
 constexpr std::uint64_t cases_of_a_process = 100;
 
