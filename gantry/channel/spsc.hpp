@@ -202,7 +202,7 @@ public:
     // Nothing goes in any more; what is in comes out, then pop says closed.
     void close() const noexcept { this->core().close(errc::closed); }
 
-    // As those of sender. An rvalue is moved from only if it went in; the value comes back in the result.
+    // As those of sender, but the value is taken in any case: one that was refused is in the result.
     [[nodiscard]] push_result<T> push(T value) const { return put(value, no_deadline); }
     [[nodiscard]] push_result<T> try_push(T value) const { return put(value, detail::at_once()); }
     template<class Rep, class Period>

@@ -35,10 +35,12 @@ public:
     }
 
     errc attempt_push_range(std::span<T> values, std::size_t& pushed) override {
+        struct caller {
+            chain_core& self;
+            ~caller() { self.call_one(side::pop); }
+        } const calls{*this}; // also when there is no memory for the rest
         const std::size_t count = elements_.try_push_range(values);
         pushed += count;
-        if (count != 0)
-            this->call_one(side::pop);
         return count == values.size() ? errc{} : this->end();
     }
 
