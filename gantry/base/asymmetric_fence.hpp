@@ -21,8 +21,7 @@
 // Threads: everything from any thread at any time, also first. Progress: light is wait-free; heavy is a system call
 //   that interrupts the other running threads of the process.
 // Ordering: above. In the terms of the model: heavy is a seq_cst fence of the caller at call and at return, and of
-// every
-//   other thread at some place of each in between (check/MODEL.md).
+//   every other thread at some place of each in between (check/MODEL.md).
 // Cost: light well under 1 ns with membarrier, about 4 ns with fences; heavy 1 to 3 us, or about 4 ns (README.md).
 // Failure: none. Lifetime: the choice holds for the life of the process and for its forks.
 // Origin: Dice, Huang, Yang, "Asymmetric Dekker Synchronization", 2001; P1202; folly's AsymmetricThreadFence. Ours

@@ -23,8 +23,8 @@
 // Cost: an attempt; to suspend, an allocation, a lock and an entry an arm, and one asymmetric_fence_heavy().
 // Failure: as of the blocking operations; what a move throws reaches the coroutine. post() must not throw.
 // Lifetime: a coroutine that is destroyed while it waits takes no element with it, and a wake-up that it got goes to
-// the
-//   next. Destroy it on the executor's thread, or while the executor does not run it. The executor outlives what waits.
+//   the next. Destroy it on the executor's thread, or while the executor does not run it. The executor outlives what
+//   waits.
 // Origin: stackless coroutines of C++20; awaiting ends of channels as in flume and P0260.
 
 #include <gantry/channel/channel.hpp>

@@ -30,14 +30,12 @@
 // Progress: blocking; who waits looks for some microseconds before it sleeps, where that pays. A bounded channel
 //   allocates at its construction only; an unbounded one a segment for so many elements, given back when drained.
 // Ordering: FIFO, over all senders (latest: see there). What happened before a push is seen after the pop that takes
-// the
-//   element. Linearizable, refusals included.
+//   the element. Linearizable, refusals included.
 // Cost: no lock while nobody sleeps, if moving T cannot throw; else, and for bounded_bytes and latest, one uncontended
 //   lock. A batch (push_range, pop_some) costs one step on the shared index for all that fits. A system call only when
 //   the other side sleeps.
 // Failure: results say why (result.hpp). close() or the end of one side: nothing goes in any more, what is in comes
-// out,
-//   then pop says closed or disconnected. The last receiver's end: elements are destroyed, pushes come back as
+//   out, then pop says closed or disconnected. The last receiver's end: elements are destroyed, pushes come back as
 //   disconnected. If moving T throws, the channel stays valid and the exception reaches the caller: a push leaves the
 //   channel as it was and the value with the caller (as the failed move left it), a pop leaves the element at the head.
 //   The same for a failed allocation of an unbounded push. In a batch, what was done before the throw stays done; if

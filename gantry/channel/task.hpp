@@ -14,8 +14,7 @@
 // Ordering: what the coroutine did before its end is seen after sync_wait() or run(). Cost: a frame a task; post()
 //   allocates now and then. Failure: what leaves the coroutine is rethrown to who awaits or waits.
 // Lifetime: the frame ends with its task. What was posted and not run is dropped with the loop; its coroutines are
-// their
-//   owners'.
+//   their owners'.
 // Origin: Lewis Baker's cppcoro (lazy tasks, symmetric transfer), P2300's sync_wait and run_loop.
 //
 // Ordering ledger

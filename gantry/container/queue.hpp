@@ -22,8 +22,7 @@
 //   Linearization: of a pop that is told "empty", the load of pop_index; otherwise depends on what comes later:
 //   elements leave in the order of their slots.
 // Cost: a segment has about tuning::queue_segment_bytes; an empty queue has one. A push is two read-modify-writes, a
-// pop
-//   one and, if it comes before the push of its slot, two.
+//   pop one and, if it comes before the push of its slot, two.
 // Failure: push() throws std::bad_alloc, or what T's constructor throws: then nothing was pushed. If the slot was
 //   spoiled the element moves to another: when T's move throws there, it is lost. When moving an element out throws,
 //   that element is lost: destroyed. try_push() and try_push_range() leave what they refuse, or what they have no
@@ -47,8 +46,7 @@
 //             carries: the pushes that the other pop had seen, so that a queue is not called empty for having seen a
 //             pop without them
 //   closed  : mark_closed, closed_ store (release)  ->  is_closed, closed_ load (acquire)   carries: the end of the
-//   last
-//             segment, so that what is found empty after it is drained
+//             last segment, so that what is found empty after it is drained
 // Relaxed used as: revalidated (push_index: the slot's state decides; a look at next before it is followed), stale-ok
 // (a look before an exchange, size),
 //   pre-publish (destructor)

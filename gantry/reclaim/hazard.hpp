@@ -23,8 +23,7 @@
 //   objects or 64 KiB that a thread retires cost a heavy fence and a walk over all hazard pointers. A thread has eight
 //   of them in its record and takes eight more when they are all in use.
 // Failure: domain.hpp; make_hazard_pointer() may throw std::bad_alloc when a thread's eight are in use. A stalled
-// reader
-//   keeps the objects that its hazard pointers name, and nothing else, whatever is retired meanwhile.
+//   reader keeps the objects that its hazard pointers name, and nothing else, whatever is retired meanwhile.
 // Lifetime: domain.hpp. Objects must be unreachable when they are retired.
 // Origin: Michael, "Hazard pointers", 2004; P2530 (C++26); the asymmetric fence as in folly's hazptr. Ours has a byte
 //   limit for each domain and no thread-local list of free hazard pointers but a bit mask in the thread's record.

@@ -30,8 +30,7 @@
 // Failure: none. A wait misses a notification only if exactly 2^32 of them fall between its preparation and its sleep.
 // Lifetime: must outlive every call on it: notify_*() looks at it after the change was made visible.
 // Origin: Reed and Kanodia 1979; the split into prepare, cancel and commit by Dmitry Vyukov, also in folly and Eigen;
-// the
-//   asymmetric fence on the waiting side is ours.
+//   the asymmetric fence on the waiting side is ours.
 //
 // Ordering ledger
 //   notify : notify_*, epoch fetch_add (release)  ->  commit_wait, epoch load (acquire)   carries: the change

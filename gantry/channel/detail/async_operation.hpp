@@ -13,16 +13,15 @@
 // Threads: an operation is started, resumed and destroyed by one thread at a time: by the executor's, or while the
 //   executor does not run it. Progress: lock-free but for the lists' locks; starting to wait allocates.
 // Ordering: of the operation that was done. Cost: one allocation to wait. Failure: what an attempt throws is rethrown
-// to
-//   the coroutine. What post() throws ends the program. Lifetime: destroying an operation that waits withdraws it; if
-//   it was called, the call goes to the next; if a rendezvous had handed it an element, the channel takes that back.
+//   to the coroutine. What post() throws ends the program. Lifetime: destroying an operation that waits withdraws it;
+//   if it was called, the call goes to the next; if a rendezvous had handed it an element, the channel takes that
+//   back.
 // Origin: cancellation by withdrawing from every list as for threads in waiting.hpp.
 //
 // Ordering ledger
 //   ticket : release, fetch_sub (release)  ->  release of the last (acquire)   carries: all uses of the ticket
 //   entered : arrive, fetch_add (release)  ->  arrive of the second (acquire)   carries: the lists as they were
-//   entered, and
-//             the arm that was called
+//             entered, and the arm that was called
 // Relaxed used as: owner (a reference is copied by who has one), pre-publish (before it enters a list)
 
 #include <gantry/channel/detail/selection.hpp>

@@ -11,9 +11,8 @@
 // element, and the next replaces it).
 //
 // Threads: everything from any thread. Progress: attempts take a lock for one move. Ordering: FIFO; linearization
-// inside
-//   the lock. Cost: one uncontended lock and one move an attempt. Failure: if moving T or an allocation throws, the
-//   channel is as it was before.
+//   inside the lock. Cost: one uncontended lock and one move an attempt. Failure: if moving T or an allocation
+//   throws, the channel is as it was before.
 // Lifetime: as core_base. Origin: a monitor (Hoare 1974).
 
 #include <gantry/channel/detail/core.hpp>

@@ -9,8 +9,7 @@
 // Threads: everything from any thread. Progress: as bounded_queue: an attempt never waits for an element or for room,
 //   only for another attempt that is half done. Only the constructor allocates. Ordering: FIFO, linearizable.
 // Cost: two compare-exchanges and two stores for an element, in and out. Failure: moving out to a sink that throws
-// loses
-//   that element. Lifetime: as core_base. Origin: see bounded_queue and waiting.hpp.
+//   loses that element. Lifetime: as core_base. Origin: see bounded_queue and waiting.hpp.
 
 #include <gantry/channel/detail/core.hpp>
 #include <gantry/container/bounded_queue.hpp>

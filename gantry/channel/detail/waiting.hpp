@@ -24,8 +24,7 @@
 //   happened before a call is seen by the waiter that it woke.
 // Cost: a system call and up to 3 us (asymmetric_fence_heavy()) to fall asleep, a system call to wake.
 // Failure: none. Lifetime: a waiter and its entries lie on the stack of who waits. After the compare-exchange that
-// calls
-//   it only its address is used.
+//   calls it only its address is used.
 // Origin: Reppy's claims of offers in Concurrent ML (1991); waiting lists with one-shot contexts as in Go's select and
 //   crossbeam-channel; "one searcher at a time" as in Go's and Tokio's schedulers.
 //
@@ -33,8 +32,7 @@
 //   called : waiter::finish, state exchange (release)  ->  waiter::sleep and waiter::withdraw, state
 //            loads and exchange (acquire)   carries: what the caller changed, or the element it handed over
 //   search : end_search, searching fetch_sub (release)  ->  call_one_slow, searching fetch_add (acquire)   carries:
-//   that
-//            nobody looks any more; and back, the change that was not told
+//            that nobody looks any more; and back, the change that was not told
 //   handle : drop_sender and drop_receiver, fetch_sub (release)  ->  the same of the last handle (acquire)   carries:
 //            all uses of the others
 //   side   : leave, fetch_sub (release)  ->  leave of the last (acquire)   carries: all uses of the other side
