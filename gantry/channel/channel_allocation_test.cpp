@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <cstdlib>
 #include <new>
+#include <thread>
 
 namespace {
 
@@ -119,21 +120,33 @@ TEST(channel_allocation, unbounded_gives_segments_back) {
 }
 
 // When memory is exhausted the push throws, the value stays with its owner, and the channel goes on when memory is
-// back.
+// back: for what a segment takes, and for what a thread takes that uses the domain for the first time.
 TEST(channel_allocation, exhausted_memory) {
     auto [tx, rx] = channel::unbounded<std::uint64_t>();
     std::uint64_t pushed = 0;
-    bool threw = false;
-    fails = true;
-    try {
-        while (tx.push(pushed))
-            ++pushed;
-    } catch (const std::bad_alloc&) {
-        threw = true;
-    }
-    fails = false;
-    EXPECT_TRUE(threw);
-    EXPECT_EQ(rx.size(), pushed);
+    const std::thread::id here = std::this_thread::get_id();
+    const auto push_until_it_throws = [&] {
+        bool threw = false;
+        fails = true;
+        try {
+            while (tx.push(pushed))
+                ++pushed;
+        } catch (const std::bad_alloc&) {
+            threw = true;
+        }
+        fails = false;
+        EXPECT_TRUE(threw) << (std::this_thread::get_id() == here ? "here" : "in a new thread");
+        EXPECT_EQ(rx.size(), pushed);
+    };
+    std::thread([&] {
+        push_until_it_throws();
+        EXPECT_EQ(pushed, 0);
+        EXPECT_TRUE(tx.push(pushed));
+        pushed += 1;
+    }).join();
+    ASSERT_TRUE(tx.push(pushed));
+    pushed += 1;
+    push_until_it_throws();
     std::uint64_t failures = 0;
     while (pushed != 5000) { // at each boundary of blocks in turn
         fails = failures % 2 == 0;

@@ -93,10 +93,11 @@ public:
         return nullptr;
     }
 
-    void add(const held_record& added) {
+    void make_room() {
         std::erase_if(list_, [](const held_record& one) { return !live.if_alive(one.in, one.domain_id, [] {}); });
-        list_.push_back(added);
+        list_.reserve(list_.size() + 1);
     }
+    void add(const held_record& added) noexcept { list_.push_back(added); }
 
 private:
     static void give_back(const held_record& one) noexcept {
@@ -113,7 +114,7 @@ held_records& records_of_thread() {
 
 } // namespace
 
-detail::record* detail::find_record(domain& in, cached_record* cache) noexcept {
+detail::record* detail::find_record(domain& in, cached_record* cache) {
     if (thread_is_ending) {
         record* const mine = in.claim();
         mine->duties |= record::temporary;
@@ -122,6 +123,7 @@ detail::record* detail::find_record(domain& in, cached_record* cache) noexcept {
     held_records& held = records_of_thread();
     held_record* found = held.find(in.id_);
     if (found == nullptr) {
+        held.make_room(); // before a record is claimed that could not be given back
         held.add({.in = &in, .domain_id = in.id_, .mine = in.claim(), .cache = nullptr});
         found = held.find(in.id_);
     }
@@ -177,7 +179,7 @@ void domain::close() noexcept {
         delete std::exchange(one, one->next);
 }
 
-detail::record* domain::claim() noexcept {
+detail::record* domain::claim() {
     detail::record* first = first_record();
     for (detail::record* one = first; one != nullptr; one = one->next) {
         if (one->try_take())

@@ -22,8 +22,9 @@
 //   and the process may end in any order. Progress: gauges are wait-free in the number of threads there ever were.
 // Ordering: a deleter runs after everything that any thread did with the object while it protected it.
 // Cost: 256 to 384 bytes for each thread that is inside at once, kept for the next ones; 24 bytes for each object that
-//   waits. Failure: retire() needs memory for its note now and then; where there is none, the process ends
-//   (std::terminate, as from any noexcept function). A deleter must not throw.
+//   waits. Failure: a thread's first section in a domain throws std::bad_alloc when there is no memory for the thread's
+//   record. retire() needs memory for its note now and then; where there is none, the process ends (std::terminate, as
+//   from any noexcept function). A deleter must not throw.
 // Lifetime: a domain outlives its sections, guards and the structures that use it; its destructor runs every deleter
 //   that is left. The default domains are never destroyed. Deleters may retire more, in the same domain or another.
 // Origin: the gauge and the limit answer crossbeam #566 (an epoch that cannot move lets garbage grow unseen).
@@ -93,7 +94,7 @@ protected:
     void attend(detail::record& mine) noexcept;
 
 private:
-    friend detail::record* detail::find_record(domain& in, detail::cached_record* cache) noexcept;
+    friend detail::record* detail::find_record(domain& in, detail::cached_record* cache);
     friend bool detail::is_cached(const detail::cached_record& cache, const detail::record& r) noexcept;
     friend class detail::live_domains;
 
@@ -103,7 +104,7 @@ private:
     // unless that is nullptr. Says how many of the latter.
     [[nodiscard]] virtual std::size_t take_unprotected(detail::record& mine, detail::heap* shared) noexcept = 0;
 
-    [[nodiscard]] detail::record* claim() noexcept;
+    [[nodiscard]] detail::record* claim();
     void look(detail::record& mine) noexcept;
     void relieve(detail::record& mine) noexcept;
     void adopt(detail::record& mine) noexcept;

@@ -95,7 +95,7 @@ private:
 // A section of the epoch scheme.
 class epoch_pin {
 public:
-    explicit epoch_pin(epoch_domain& in = epoch_domain::default_domain()) noexcept
+    explicit epoch_pin(epoch_domain& in = epoch_domain::default_domain())
         : mine_(detail::record_of_thread<detail::epoch_record>(in, in.id())) {
         if (mine_.depth++ == 0)
             in.enter(mine_);

@@ -143,15 +143,13 @@ private:
     [[nodiscard]] detail::record* make_record() override;
     [[nodiscard]] std::size_t take_unprotected(detail::record& mine, detail::heap* shared) noexcept override;
 
-    [[nodiscard]] detail::hazard_record& mine() noexcept {
-        return detail::record_of_thread<detail::hazard_record>(*this, id());
-    }
+    [[nodiscard]] detail::hazard_record& mine() { return detail::record_of_thread<detail::hazard_record>(*this, id()); }
 };
 
 // A section of the hazard scheme.
 class hazard_section {
 public:
-    explicit hazard_section(hazard_domain& in = hazard_domain::default_domain()) noexcept : mine_(in.mine()) {}
+    explicit hazard_section(hazard_domain& in = hazard_domain::default_domain()) : mine_(in.mine()) {}
     hazard_section(const hazard_section&) = delete;
     hazard_section& operator=(const hazard_section&) = delete;
     ~hazard_section() {

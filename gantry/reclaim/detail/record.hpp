@@ -109,8 +109,9 @@ struct cached_record {
 };
 
 // Out of line: looks in the thread's list of records, or claims one and puts it there. What it finds goes into the
-// cache (nullptr: into none), which the thread's end empties.
-[[nodiscard]] record* find_record(domain& in, cached_record* cache) noexcept;
+// cache (nullptr: into none), which the thread's end empties. std::bad_alloc: the thread had none, and there is no
+// memory for one; nothing has changed.
+[[nodiscard]] record* find_record(domain& in, cached_record* cache);
 
 // True for the thread whose cache it is, as long as it keeps the record.
 [[nodiscard]] bool is_cached(const cached_record& cache, const record& r) noexcept;
@@ -119,7 +120,7 @@ template<class Record>
 inline constinit thread_local cached_record cache_of{0, nullptr};
 
 template<class Record>
-[[nodiscard]] Record& record_of_thread(domain& in, std::uint64_t id) noexcept {
+[[nodiscard]] Record& record_of_thread(domain& in, std::uint64_t id) {
     cached_record& cache = cache_of<Record>;
     record* const mine = cache.domain_id == id ? cache.mine : find_record(in, &cache);
     return *static_cast<Record*>(mine);
