@@ -13,16 +13,19 @@
 //     const std::optional<std::string> line = lines.try_pop();
 //
 // A push takes the next slot of the last segment by adding one to the segment's index, makes the element there and
-// marks the slot filled; a pop takes the next slot of the first segment likewise. A pop whose slot stays unfilled
-// spoils it and takes the next; the push that comes to a spoiled slot does the same.
+// marks the slot filled; a pop that finds the next slot of the first segment filled takes it by a compare-exchange on
+// that segment's other index. A pop whose slot was taken by a push and stays unfilled spoils it and takes the next; the
+// push that comes to a spoiled slot does the same. Pushes pay nothing for that: a plain store marks the slot, and the
+// pop that spoils one, which is rare, pays for both with a heavy fence. See slot.
 //
 // Threads: every member from any thread.
 // Progress: lock-free; a push allocates when a segment is full. try_pop() does not allocate, but for the scheme's
 // notes. Ordering: what happened before a push is seen after the pop of its element. Linearizable, "empty" included.
 //   Linearization: of a pop that is told "empty", the load of pop_index; otherwise depends on what comes later:
 //   elements leave in the order of their slots.
-// Cost: a segment has about tuning::queue_segment_bytes; an empty queue has one. A push is two read-modify-writes, a
-//   pop one and, if it comes before the push of its slot, two.
+// Cost: a segment has about tuning::queue_segment_bytes; an empty queue has one. A push is one read-modify-write, and
+//   a pop one; a batch is one for a segment. A pop that waited for a push in vain: up to 3 us
+//   (asymmetric_fence_heavy()).
 // Failure: push() throws std::bad_alloc, or what T's constructor throws: then nothing was pushed. If the slot was
 //   spoiled the element moves to another: when T's move throws there, it is lost. When moving an element out throws,
 //   that element is lost: destroyed. try_push() and try_push_range() leave what they refuse, or what they have no
@@ -30,8 +33,8 @@
 // Lifetime: segments go to the domain when their last slot has been taken, so memory is given back as the queue is
 //   drained. The queue destroys what is left; by then no thread may use it. The domain outlives it.
 // Origin: Ramalhete and Correia's FAAArrayQueue, from Morrison and Afek, "Fast concurrent queues for x86 processors"
-//   (PPoPP 2013), without the ring. Ours has elements in place, pops that take a filled slot without a
-//   read-modify-write on it, and moves the tail before it frees a segment.
+//   (PPoPP 2013), without the ring. Ours has elements in place, no read-modify-write on a slot, pops that never come
+//   before the push of their slot, and moves the tail before it frees a segment.
 //
 // Ordering ledger
 //   segment : append, next compare-exchange (release)  ->  next loads (acquire)   carries: the segment as it was made,
@@ -40,18 +43,19 @@
 //             other side: gantry/reclaim/scheme.hpp
 //   head    : try_pop, head_ compare-exchange (release)  ->  try_pop, protect of head_ (acquire)   carries: the same
 //             other side: gantry/reclaim/scheme.hpp
-//   fill    : slot::fill, state exchange (release)  ->  slot::wait_filled, state load and exchange (acquire)
+//   fill    : slot::fill, state store (release)  ->  take_slot and slot::spoil, state loads (acquire)
 //             carries: the element
-//   taken   : try_pop, pop_index fetch_add (release)  ->  is_empty, pop_index load, and try_pop, fetch_add (acquire)
+//   taken   : take_slot, pop_index compare-exchange (release)  ->  pop_index loads (acquire)
 //             carries: the pushes that the other pop had seen, so that a queue is not called empty for having seen a
 //             pop without them
 //   closed  : mark_closed, closed_ store (release)  ->  is_closed, closed_ load (acquire)   carries: the end of the
 //             last segment, so that what is found empty after it is drained
-// Relaxed used as: revalidated (push_index: the slot's state decides; a look at next before it is followed), stale-ok
-// (a look before an exchange, size),
-//   pre-publish (destructor)
+// A slot's state on one side and its fate on the other: store buffering, ordered by asymmetric_fence_light and _heavy.
+// Relaxed used as: revalidated (push_index: the slot's state decides; a look at next before it is followed; the fate,
+//   after a fence or by a compare-exchange), stale-ok (a look that saves work, size), pre-publish (destructor)
 
 #include <gantry/base/assert.hpp>
+#include <gantry/base/asymmetric_fence.hpp>
 #include <gantry/base/backoff.hpp>
 #include <gantry/base/cache_line.hpp>
 #include <gantry/base/tuning.hpp>
@@ -118,7 +122,24 @@ public:
     [[nodiscard]] bool try_push(T&& value)
     requires std::is_nothrow_move_constructible_v<T>
     {
-        return try_push_range(std::span(&value, 1)) == 1;
+        typename Scheme::section section(domain_);
+        typename Scheme::guard guard(section);
+        for (;;) {
+            segment* const s = guard.protect(tail_);                                         // order: tail.r
+            const std::size_t index = s->push_index.fetch_add(1, std::memory_order_relaxed); // relaxed: revalidated
+            if (index < slots_each) [[likely]] {
+                slot& at = s->slots[index];
+                if (at.fill(std::move(value))) [[likely]]
+                    return true;
+                put_back(value, at);
+                continue;
+            }
+            std::size_t done = 0;
+            if (!go_on(s, std::span(&value, 1), 1, done))
+                return false;
+            if (done != 0)
+                return true;
+        }
     }
 
     // The same for several values, which may come to lie with others' between them; how many are in. Fewer than there
@@ -135,43 +156,18 @@ public:
             const std::size_t index =
                 s->push_index.fetch_add(wanted, std::memory_order_relaxed); // relaxed: revalidated
             if (index < slots_each) [[likely]] {
+                // One after the other: what is spoiled must not be overtaken by what comes after it.
                 for (std::size_t i = index; i != std::min(index + wanted, slots_each); ++i) {
                     slot& at = s->slots[i];
-                    if (at.state.load(std::memory_order_relaxed) != filling::unfilled) // relaxed: revalidated
-                        continue;
-                    if (at.fill(std::move(values[done]))) {
+                    if (at.fill(std::move(values[done]))) [[likely]]
                         ++done;
-                    } else {
+                    else
                         put_back(values[done], at);
-                    }
                 }
                 continue;
             }
-            segment* next = s->next.load(std::memory_order_acquire); // order: segment.r
-            if (next == nullptr) {
-                auto fresh = std::make_unique<segment>(s->number + slots_each);
-                const std::size_t first = std::min(values.size() - done, slots_each);
-                for (std::size_t i = 0; i != first; ++i) {
-                    std::construct_at(fresh->slots[i].element(), std::move(values[done + i]));
-                    fresh->slots[i].state.store(filling::filled, std::memory_order_relaxed); // relaxed: pre-publish
-                }
-                fresh->push_index.store(first, std::memory_order_relaxed); // relaxed: pre-publish
-                // order: segment.rw
-                if (s->next.compare_exchange_strong(next, fresh.get(), std::memory_order_release,
-                                                    std::memory_order_acquire)) {
-                    move_tail(s, fresh.release());
-                    done += first;
-                    continue;
-                }
-                for (std::size_t i = 0; i != first; ++i)
-                    put_back(values[done + i], fresh->slots[i]);
-            }
-            if (next == end_mark()) {
-                s->push_index.fetch_sub(wanted, std::memory_order_relaxed); // relaxed: stale-ok
-                mark_closed();
+            if (!go_on(s, values.subspan(done), wanted, done))
                 return done;
-            }
-            move_tail(s, next);
         }
         return done;
     }
@@ -223,36 +219,23 @@ public:
     // 1: empty. If an assignment throws, that element is lost.
     template<class Out>
     [[nodiscard]] std::size_t try_pop_some(Out& out, std::size_t max) {
+        // Elements that are taken and then not moved would be lost: where that can happen they are taken one by one.
+        constexpr bool is_safe = noexcept(*out = std::declval<T>()) && noexcept(++out);
         typename Scheme::section section(domain_);
         typename Scheme::guard guard(section);
         std::size_t done = 0;
         while (done != max) {
             segment* const s = guard.protect(head_); // order: head.r
-            if (s->is_empty())
-                return done;
-            // Not more than pushes have taken: a pop that comes before its push spoils a slot.
-            const std::size_t pushed =
-                s->push_index.load(std::memory_order_relaxed) & ~frozen_mark;        // relaxed: stale-ok
-            const std::size_t popped = s->pop_index.load(std::memory_order_relaxed); // relaxed: stale-ok
-            const std::size_t there = std::min(pushed, slots_each) - std::min({popped, pushed, slots_each});
-            const std::size_t wanted = std::clamp<std::size_t>(there, 1, max - done);
-            const std::size_t index = s->pop_index.fetch_add(wanted, std::memory_order_acq_rel); // order: taken.rw
-            if (index < slots_each) [[likely]] {
-                for (std::size_t i = index; i != std::min(index + wanted, slots_each); ++i) {
-                    slot& at = s->slots[i];
-                    if (!at.wait_filled())
-                        continue;
-                    const dropping gone{at};
-                    *out = std::move(*at.element());
-                    ++out;
-                    ++done;
-                }
-                continue;
+            std::size_t first = 0;
+            const std::size_t count = take(*s, is_safe ? max - done : 1, first);
+            for (std::size_t i = first; i != first + count; ++i) {
+                const dropping gone{s->slots[i]};
+                *out = std::move(*s->slots[i].element());
+                ++out;
+                ++done;
             }
-            segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
-            if (next == nullptr || next == end_mark())
-                return done;
-            move_head(section, s, next);
+            if (count == 0 && (first != slots_each || !move_on(section, s)))
+                break;
         }
         return done;
     }
@@ -263,21 +246,13 @@ public:
         typename Scheme::guard guard(section);
         for (;;) {
             segment* const s = guard.protect(head_); // order: head.r
-            if (s->is_empty())
-                return std::nullopt;
-            const std::size_t index = s->pop_index.fetch_add(1, std::memory_order_acq_rel); // order: taken.rw
-            if (index < slots_each) [[likely]] {
-                slot& at = s->slots[index];
-                if (at.wait_filled()) [[likely]] {
-                    const dropping gone{at};
-                    return std::optional<T>(std::move(*at.element()));
-                }
-                continue;
+            std::size_t at = 0;
+            if (take(*s, 1, at) != 0) [[likely]] {
+                const dropping gone{s->slots[at]};
+                return std::optional<T>(std::move(*s->slots[at].element()));
             }
-            segment* const next = s->next.load(std::memory_order_acquire); // order: segment.r
-            if (next == nullptr || next == end_mark())
+            if (at != slots_each || !move_on(section, s))
                 return std::nullopt;
-            move_head(section, s, next);
         }
     }
 
@@ -287,20 +262,24 @@ public:
         typename Scheme::section section(domain_);
         typename Scheme::guard first(section);
         typename Scheme::guard last(section);
-        const segment* const h = first.protect(head_); // order: head.r
-        const segment* const t = last.protect(tail_);  // order: tail.r
-        const std::size_t popped =
-            h->number + std::min(h->pop_index.load(std::memory_order_relaxed), slots_each); // relaxed: stale-ok
+        const segment* const h = first.protect(head_);                                       // order: head.r
+        const segment* const t = last.protect(tail_);                                        // order: tail.r
+        const std::size_t popped = h->number + h->pop_index.load(std::memory_order_relaxed); // relaxed: stale-ok
         const std::size_t pushed = t->number + std::min(t->push_index.load(std::memory_order_relaxed) & ~frozen_mark,
                                                         slots_each); // relaxed: stale-ok
         return pushed > popped ? pushed - popped : 0;
     }
 
 private:
-    enum class filling : std::uint8_t { unfilled, filled, spoiled };
+    enum class filling : std::uint8_t { unfilled, filled, broken }; // broken: the constructor threw
+    enum class fate : std::uint8_t { open, asked, spoiled, taken };
 
+    // The push that has the slot writes its state, the pop that has it its fate. A pop that has waited in vain asks,
+    // and looks at the state once more: either it sees the slot filled, or the push sees that it is asked. What is
+    // asked is decided by who comes first, if both see each other: taken or spoiled.
     struct slot {
         std::atomic<filling> state{filling::unfilled};
+        std::atomic<fate> outcome{fate::open};
         alignas(T) std::byte storage[sizeof(T)];
 
         [[nodiscard]] T* element() noexcept { return reinterpret_cast<T*>(storage); }
@@ -308,30 +287,38 @@ private:
         // Makes the element. False: the slot is spoiled, and the element is still the caller's, where it is.
         template<class... Args>
         [[nodiscard]] bool fill(Args&&... args) {
-            spoiling unless_made{this};
+            breaking unless_made{this};
             std::construct_at(element(), std::forward<Args>(args)...);
             unless_made.at = nullptr;
-            return state.exchange(filling::filled, std::memory_order_release) == filling::unfilled; // order: fill.w
+            state.store(filling::filled, std::memory_order_release); // order: fill.w
+            asymmetric_fence_light();
+            return outcome.load(std::memory_order_relaxed) == fate::open ||
+                   !decide(fate::spoiled); // relaxed: revalidated
         }
 
-        // For the one pop that has this slot. False: it is spoiled.
-        [[nodiscard]] bool wait_filled() noexcept {
-            for (std::uint32_t looks = 0; looks != tuning::queue_pop_looks; ++looks) {
-                const filling now = state.load(std::memory_order_acquire); // order: fill.r
-                if (now != filling::unfilled)
-                    return now == filling::filled;
-                spin_pause();
-            }
-            return state.exchange(filling::spoiled, std::memory_order_acquire) == filling::filled; // order: fill.r
+        // For the one pop that has this slot and will not wait any longer for its push. False: it is spoiled.
+        [[gnu::noinline]] [[nodiscard]] bool ask() noexcept {
+            outcome.store(fate::asked, std::memory_order_relaxed); // relaxed: revalidated
+            asymmetric_fence_heavy();
+            const bool filled = state.load(std::memory_order_acquire) == filling::filled; // order: fill.r
+            return decide(filled ? fate::taken : fate::spoiled) && filled;
+        }
+
+        // What is asked gets this outcome, or has got the other one: false.
+        [[gnu::noinline]] bool decide(fate wanted) noexcept {
+            fate seen = fate::asked;
+            return outcome.compare_exchange_strong(seen, wanted, std::memory_order_relaxed, // relaxed: revalidated
+                                                   std::memory_order_relaxed) ||
+                   seen == wanted;
         }
     };
 
     // A slot whose constructor threw is of no use.
-    struct spoiling {
+    struct breaking {
         slot* at;
-        ~spoiling() {
+        ~breaking() {
             if (at != nullptr)
-                at->state.store(filling::spoiled, std::memory_order_relaxed); // relaxed: stale-ok
+                at->state.store(filling::broken, std::memory_order_relaxed); // relaxed: stale-ok
         }
     };
     struct dropping {
@@ -343,7 +330,7 @@ private:
         std::max(tuning::queue_segment_bytes / sizeof(slot), tuning::queue_segment_slots_min);
 
     // In the push index of a segment in which no push may take a slot any more. Pushes that come nevertheless count on
-    // below it for a moment, so what lies beyond the last push looks taken: pops spoil those slots.
+    // below it for a moment, so what lies beyond the last push may look taken: pops spoil those slots.
     static constexpr std::size_t frozen_mark = std::size_t{1} << (sizeof(std::size_t) * 8 - 1);
 
     struct segment;
@@ -359,7 +346,7 @@ private:
             const std::size_t popped = pop_index.load(std::memory_order_acquire); // order: taken.r
             // Mostly the next slot is filled: then the index of the pushes, which they fight for, is left alone.
             if (popped < slots_each) {
-                if (slots[popped].state.load(std::memory_order_relaxed) == filling::filled) // relaxed: stale-ok
+                if (slots[popped].state.load(std::memory_order_relaxed) != filling::unfilled) // relaxed: stale-ok
                     return false;
                 const std::size_t pushed = push_index.load(std::memory_order_relaxed); // relaxed: stale-ok
                 if (popped < (pushed & ~frozen_mark))
@@ -378,6 +365,18 @@ private:
                 if (slots[i].state.load(std::memory_order_relaxed) == filling::filled) // relaxed: pre-publish
                     std::destroy_at(slots[i].element());
             }
+        }
+
+        // Waits a little until the slot, which a push has, is not unfilled any more, or was popped: filled.
+        [[gnu::noinline]] [[nodiscard]] filling wait_filled(std::size_t at) noexcept {
+            filling now = filling::unfilled;
+            for (std::uint32_t looks = 0; looks != tuning::queue_pop_looks && now == filling::unfilled; ++looks) {
+                spin_pause();
+                now = slots[at].state.load(std::memory_order_acquire); // order: fill.r
+                if (pop_index.load(std::memory_order_relaxed) != at)   // relaxed: stale-ok
+                    return filling::filled;
+            }
+            return now;
         }
 
         const std::size_t number; // of its first slot, over all segments
@@ -408,6 +407,90 @@ private:
         closed_.store(true, std::memory_order_release); // order: closed.w
     }
 
+    // Takes up to `max` slots of the segment that hold an element: how many, from `first` on. 0: there is none; if
+    // `first` is slots_each, there will be none any more.
+    [[nodiscard]] static std::size_t take(segment& s, std::size_t max, std::size_t& first) {
+        std::size_t popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
+        for (;;) {
+            std::size_t count = 0;
+            const std::size_t most = std::min(max, slots_each - popped);
+            filling state = filling::filled;
+            while (count != most) {
+                state = s.slots[popped + count].state.load(std::memory_order_acquire); // order: fill.r
+                if (state != filling::filled)
+                    break;
+                ++count;
+            }
+            first = popped;
+            if (count == 0) [[unlikely]] {
+                if (popped == slots_each)
+                    return 0;
+                if (state == filling::unfilled) {
+                    const std::size_t pushed = s.push_index.load(std::memory_order_relaxed); // relaxed: stale-ok
+                    if (popped >= (pushed & ~frozen_mark)) {
+                        if ((pushed & frozen_mark) != 0) // pushes found it frozen before it was full, and went on
+                            first = slots_each;
+                        return 0;
+                    }
+                    state = s.wait_filled(popped);
+                }
+                if (state == filling::filled) {
+                    popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
+                    continue;
+                }
+            }
+            // order: taken.rw
+            if (s.pop_index.compare_exchange_weak(popped, popped + std::max<std::size_t>(count, 1),
+                                                  std::memory_order_release, std::memory_order_acquire)) {
+                if (count != 0) [[likely]]
+                    return count;
+                if (state == filling::unfilled && s.slots[popped].ask())
+                    return 1;
+                popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
+            }
+        }
+    }
+
+    // After the last slot of a segment: to the next one. False: there is none.
+    [[nodiscard]] bool move_on(typename Scheme::section& section, segment* from) {
+        segment* const next = from->next.load(std::memory_order_acquire); // order: segment.r
+        if (next == nullptr || next == end_mark())
+            return false;
+        move_head(section, from, next);
+        return true;
+    }
+
+    // For a push that found no slot in `s`, which it wanted `wanted` of: to the next segment, which is made with the
+    // first of the values in it if need be; adds how many. False: the queue is closed.
+    [[gnu::noinline]] [[nodiscard]] bool go_on(segment* s, std::span<T> values, std::size_t wanted, std::size_t& done) {
+        segment* next = s->next.load(std::memory_order_acquire); // order: segment.r
+        if (next == nullptr) {
+            auto fresh = std::make_unique<segment>(s->number + slots_each);
+            const std::size_t count = std::min(values.size(), slots_each);
+            for (std::size_t i = 0; i != count; ++i) {
+                std::construct_at(fresh->slots[i].element(), std::move(values[i]));
+                fresh->slots[i].state.store(filling::filled, std::memory_order_relaxed); // relaxed: pre-publish
+            }
+            fresh->push_index.store(count, std::memory_order_relaxed); // relaxed: pre-publish
+            // order: segment.rw
+            if (s->next.compare_exchange_strong(next, fresh.get(), std::memory_order_release,
+                                                std::memory_order_acquire)) {
+                move_tail(s, fresh.release());
+                done += count;
+                return true;
+            }
+            for (std::size_t i = 0; i != count; ++i)
+                put_back(values[i], fresh->slots[i]);
+        }
+        if (next == end_mark()) {
+            s->push_index.fetch_sub(wanted, std::memory_order_relaxed); // relaxed: stale-ok
+            mark_closed();
+            return false;
+        }
+        move_tail(s, next);
+        return true;
+    }
+
     template<class... Args>
     [[nodiscard]] leftover put(typename Scheme::guard& guard, Args&&... args) {
         for (;;) {
@@ -415,8 +498,6 @@ private:
             const std::size_t index = s->push_index.fetch_add(1, std::memory_order_relaxed); // relaxed: revalidated
             if (index < slots_each) [[likely]] {
                 slot& at = s->slots[index];
-                if (at.state.load(std::memory_order_relaxed) != filling::unfilled) // relaxed: revalidated
-                    continue;
                 return {.at = at.fill(std::forward<Args>(args)...) ? nullptr : &at};
             }
             segment* next = s->next.load(std::memory_order_acquire); // order: segment.r
