@@ -199,44 +199,86 @@ Result run_clause(std::size_t which, std::tuple<Clauses&...>& clauses) {
 }
 
 template<class... Clauses>
+[[nodiscard]] consteval auto numbers_of_channel_clauses() {
+    std::array<std::size_t, (std::size_t{is_channel_clause<Clauses>} + ... + 0U)> numbers{};
+    std::size_t number = 0;
+    std::size_t next = 0;
+    const auto look = [&](bool is_channel) {
+        if (is_channel)
+            numbers[next++] = number;
+        ++number;
+    };
+    (look(is_channel_clause<Clauses>), ...);
+    return numbers;
+}
+template<class... Clauses>
+[[nodiscard]] consteval std::size_t number_of_otherwise() {
+    std::size_t number = 0;
+    static_cast<void>(((is_otherwise_clause<Clauses> || (++number, false)) || ...));
+    return number;
+}
+
+// After an attempt of every arm. The clause to run.
+template<class... Clauses>
+[[gnu::noinline]] std::size_t select_by_waiting(order by, Clauses&... clauses) {
+    constexpr auto clause_of = numbers_of_channel_clauses<Clauses...>();
+    std::array<select_arm*, clause_of.size()> arms{};
+    std::array<wait_arm, clause_of.size()> room;
+    steady_deadline deadline = no_deadline;
+    std::size_t unless = 0; // when no arm is in time
+    std::size_t next = 0;
+    std::size_t at = 0;
+    const auto look = [&]<class Clause>(Clause& clause) {
+        if constexpr (is_channel_clause<Clause>) {
+            arms[next++] = &clause.arm;
+        } else if constexpr (is_until_clause<Clause>) {
+            if (clause.deadline <= deadline) {
+                deadline = clause.deadline;
+                unless = at;
+            }
+        }
+        ++at;
+    };
+    (look(clauses), ...);
+    const std::optional<std::size_t> done = select_waiting(arms, room, deadline, by);
+    return done ? clause_of[*done] : unless;
+}
+
+template<class... Clauses>
 auto select_by(order by, Clauses&... clauses) {
     constexpr std::size_t count = (std::size_t{is_channel_clause<Clauses>} + ... + 0U);
     constexpr bool never_waits = (is_otherwise_clause<Clauses> || ...);
     static_assert((std::size_t{is_otherwise_clause<Clauses>} + ... + 0U) <= 1, "one otherwise() at most");
     using result = selected<decltype(clauses.run())...>::type;
 
-    std::array<select_arm*, count> arms{};
-    std::array<std::size_t, count> clause_of{};
-    steady_deadline deadline = no_deadline;
-    std::size_t unless = 0; // the clause that runs when no arm does
-    std::size_t next = 0;
-    std::size_t at = 0;
-    const auto look = [&]<class Clause>(Clause& clause) {
-        if constexpr (is_channel_clause<Clause>) {
-            arms[next] = &clause.arm;
-            clause_of[next] = at;
-            ++next;
-        } else if constexpr (is_otherwise_clause<Clause>) {
-            unless = at;
-        } else {
-            if (clause.deadline <= deadline) {
-                deadline = clause.deadline;
-                unless = never_waits ? unless : at;
-            }
-        }
-        ++at;
-    };
-    (look(clauses), ...);
+    constexpr std::size_t none = sizeof...(Clauses);
 
-    std::optional<std::size_t> done;
-    if constexpr (never_waits) {
-        done = select_now(arms, by);
-    } else {
-        std::array<wait_arm, count> room;
-        done = select_among(arms, room, deadline, by);
+    // As select_now(), but without a table of arms. Numbers are of clauses.
+    std::size_t done = none;
+    if constexpr (count != 0) {
+        constexpr std::array<std::size_t, count> clause_of = numbers_of_channel_clauses<Clauses...>();
+        const auto attempt = [&]<std::size_t... At>(std::size_t wanted, std::index_sequence<At...>) {
+            const auto one = []<class Clause>(Clause& clause) {
+                if constexpr (is_channel_clause<Clause>)
+                    return clause.arm.attempt();
+                else
+                    return false;
+            };
+            return ((At == wanted && one(clauses)) || ...);
+        };
+        std::size_t next = by == order::fair ? any_below(count) : 0;
+        for (std::size_t left = count; left != 0; --left) {
+            if (attempt(clause_of[next], std::index_sequence_for<Clauses...>())) {
+                done = clause_of[next];
+                break;
+            }
+            next = next + 1 == count ? 0 : next + 1;
+        }
     }
+    if (done == none)
+        done = never_waits ? number_of_otherwise<Clauses...>() : select_by_waiting(by, clauses...);
     std::tuple<Clauses&...> all(clauses...);
-    return run_clause<result>(done ? clause_of[*done] : unless, all);
+    return run_clause<result>(done, all);
 }
 
 } // namespace detail

@@ -19,6 +19,8 @@
 #include <gantry/base/wait.hpp>
 #include <gantry/channel/detail/waiting.hpp>
 #include <gantry/channel/result.hpp>
+#include <gantry/container/bounded_queue.hpp>
+#include <gantry/container/queue.hpp>
 
 #include <chrono>
 #include <concepts>
@@ -78,10 +80,12 @@ void put_element(pop_result<T>& into, T&& element) {
 
 enum class kind : std::uint8_t { ring, chain, other };
 
+template<class T, class Queue>
+class queue_core;
 template<class T>
-class ring_core;
+using ring_core = queue_core<T, container::bounded_queue<T>>;
 template<class T>
-class chain_core;
+using chain_core = queue_core<T, container::queue<T>>;
 
 // Kinds that cannot undo a step need elements whose move cannot fail.
 template<class T>
@@ -261,5 +265,4 @@ private:
 
 } // namespace gantry::channel::detail
 
-#include <gantry/channel/detail/chain_core.hpp>
-#include <gantry/channel/detail/ring_core.hpp>
+#include <gantry/channel/detail/queue_core.hpp>

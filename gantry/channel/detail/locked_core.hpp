@@ -5,7 +5,7 @@
 // of elements.
 //
 // Use it when a step may have to be undone, or the room depends on the elements.
-// Do not use it when moving T cannot throw and the limit is a number -> ring_core, chain_core, which take no lock.
+// Do not use it when moving T cannot throw and the limit is a number -> queue_core, which takes no lock.
 //
 // Room says what fits: count_room (so many elements, or any number), bytes_room (so many bytes), latest_room (one
 // element, and the next replaces it).

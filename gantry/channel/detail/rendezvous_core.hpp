@@ -4,7 +4,7 @@
 // rendezvous_core<T>: the channel of capacity 0: a push ends when a pop has its element, and the other way round.
 //
 // Use it when both sides are to be at the same place at the same time: channel::rendezvous<T>().
-// Do not use it when one of them may run ahead -> ring_core.
+// Do not use it when one of them may run ahead -> queue_core.
 //
 // Whoever comes second finds the first in its list, takes the waiter and hands the element over, under the lock. The
 // first one watches its own state: for a moment awake, then asleep. Those who are awake are taken first, but nobody is

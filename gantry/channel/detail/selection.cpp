@@ -8,7 +8,6 @@
 #include <functional>
 
 namespace gantry::channel::detail {
-namespace {
 
 // A thread's own sequence of numbers: xorshift (Marsaglia 2003).
 std::size_t any_below(std::size_t count) noexcept {
@@ -21,8 +20,10 @@ std::size_t any_below(std::size_t count) noexcept {
     state ^= state << 13U;
     state ^= state >> 17U;
     state ^= state << 5U;
-    return state % count;
+    return static_cast<std::size_t>((std::uint64_t{state} * count) >> 32U);
 }
+
+namespace {
 
 std::optional<std::size_t> attempt_from(std::span<select_arm* const> arms, std::size_t start) {
     for (std::size_t i = start; i != arms.size(); ++i) {
@@ -46,9 +47,14 @@ std::optional<std::size_t> select_now(std::span<select_arm* const> arms, order b
 
 std::optional<std::size_t> select_among(std::span<select_arm* const> arms, std::span<wait_arm> room,
                                         steady_deadline deadline, order by) {
-    GANTRY_ASSERT(!arms.empty() || deadline != no_deadline); // it would never end
     if (const auto done = select_now(arms, by))
         return done;
+    return select_waiting(arms, room, deadline, by);
+}
+
+std::optional<std::size_t> select_waiting(std::span<select_arm* const> arms, std::span<wait_arm> room,
+                                          steady_deadline deadline, order by) {
+    GANTRY_ASSERT(!arms.empty() || deadline != no_deadline); // it would never end
     bool can_spin = !arms.empty();
     for (std::size_t i = 0; i != arms.size(); ++i) {
         wait_arm& wait = room[i];

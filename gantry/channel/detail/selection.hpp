@@ -53,7 +53,12 @@ enum class order : std::uint8_t {
 // The arm that was done; nothing: none was in time. `room`: as many as there are arms.
 [[nodiscard]] std::optional<std::size_t> select_among(std::span<select_arm* const> arms, std::span<wait_arm> room,
                                                       steady_deadline deadline, order by);
-// The same without waiting.
+// The same without waiting, and only what comes after that.
 [[nodiscard]] std::optional<std::size_t> select_now(std::span<select_arm* const> arms, order by);
+[[nodiscard]] std::optional<std::size_t> select_waiting(std::span<select_arm* const> arms, std::span<wait_arm> room,
+                                                        steady_deadline deadline, order by);
+
+// Where a fair one begins; `count` is less than 2^32.
+[[nodiscard]] std::size_t any_below(std::size_t count) noexcept;
 
 } // namespace gantry::channel::detail
