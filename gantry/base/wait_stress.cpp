@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/base/wait.hpp>
 
 #include <gtest/gtest.h>
@@ -7,23 +8,11 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
-#include <random>
 #include <thread>
 
 namespace {
 
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
+using gantry::test::seed;
 
 // Tokens race with time-outs: each unpark is followed by one successful park before the next, so none may vanish.
 TEST(wait_stress, tokens_survive_time_outs) {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/base/assert.hpp>
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/channel/channel.hpp>
 #include <gantry/channel/test_elements.hpp>
 
@@ -9,13 +10,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <iterator>
 #include <latch>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <thread>
 #include <utility>
@@ -27,18 +25,8 @@ namespace channel = gantry::channel;
 namespace test = gantry::channel::test;
 using channel::errc;
 using gantry::prng;
+using gantry::test::seed;
 using namespace std::chrono_literals;
-
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
 
 constexpr std::uint32_t sender_shift = 24;
 

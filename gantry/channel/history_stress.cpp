@@ -4,6 +4,7 @@
 // and in keeping with the clock, that a FIFO queue with a limit and a close explains. On a rendezvous channel, that a
 // push and its pop overlap, too.
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/channel/channel.hpp>
 #include <gantry/channel/test_channel_specification.hpp>
 #include <gantry/check/linearizability/history_text.hpp>
@@ -18,10 +19,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <optional>
-#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -37,22 +36,12 @@ using gantry::check::explained;
 using gantry::check::history;
 using gantry::check::recorder;
 using gantry::check::verdict;
+using gantry::test::seed;
 using namespace gantry::channel::test;
 using namespace std::chrono_literals;
 
 using element = std::unique_ptr<std::int64_t>; // on the heap: the sanitizers see a wrong hand-over
 using log = recorder<channel_request, channel_answer>;
-
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
 
 // `./dev stress` asks for long runs.
 std::uint64_t runs() {

@@ -1,25 +1,21 @@
 // SPDX-License-Identifier: MIT
-#include <gantry/base/prng.hpp>
 #include <gantry/container/bounded_queue.hpp>
+#include <gantry/container/test_bounded_deque.hpp>
 #include <gantry/container/test_elements.hpp>
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
 #include <memory>
 #include <optional>
 #include <stdexcept>
 #include <type_traits>
-#include <utility>
 #include <vector>
 
 namespace {
 
-using gantry::prng;
 using gantry::container::bounded_queue;
 using namespace gantry::container::test;
 
@@ -27,8 +23,7 @@ static_assert(!std::is_copy_constructible_v<bounded_queue<int>> && !std::is_move
 
 template<class Element>
 class bounded_queue_of : public testing::Test {};
-using elements = testing::Types<move_only_element, over_aligned_element, counting_element, throwing_element>;
-TYPED_TEST_SUITE(bounded_queue_of, elements);
+TYPED_TEST_SUITE(bounded_queue_of, bounded_elements);
 
 // The sample of the header.
 TEST(bounded_queue, sample) {
@@ -39,84 +34,12 @@ TEST(bounded_queue, sample) {
     EXPECT_EQ(job, 42);
 }
 
-// Whatever is asked, it answers like a std::deque with a limit: random lists of actions at many capacities.
 TYPED_TEST(bounded_queue_of, behaves_like_a_bounded_deque) {
-    for (const std::size_t capacity : {1U, 2U, 3U, 4U, 6U, 7U, 8U, 100U}) {
-        prng random(capacity);
-        bounded_queue<TypeParam> q(capacity);
-        std::deque<std::uint32_t> oracle;
-        std::uint32_t next = 1000;
-        for (int step = 0; step != 3000; ++step) {
-            switch (random.uniform_below(5)) {
-            case 0: {
-                ASSERT_EQ(q.try_emplace(next), oracle.size() < capacity);
-                if (oracle.size() < capacity)
-                    oracle.push_back(next);
-                ++next;
-                break;
-            }
-            case 1: {
-                TypeParam value(next);
-                ASSERT_EQ(q.try_push(std::move(value)), oracle.size() < capacity);
-                if (oracle.size() < capacity)
-                    oracle.push_back(next);
-                else
-                    ASSERT_EQ(value.number(), next); // refused: still its owner's
-                ++next;
-                break;
-            }
-            case 2: {
-                std::vector<TypeParam> values;
-                for (std::uint64_t i = random.uniform_below(5); i != 0; --i)
-                    values.emplace_back(next++);
-                const std::size_t pushed = q.try_push_range(values);
-                ASSERT_EQ(pushed, std::min(values.size(), capacity - oracle.size()));
-                for (std::size_t i = 0; i != values.size(); ++i) {
-                    const auto number = static_cast<std::uint32_t>(next - values.size() + i);
-                    if (i < pushed)
-                        oracle.push_back(number);
-                    else
-                        ASSERT_EQ(values[i].number(), number);
-                }
-                break;
-            }
-            case 3: {
-                std::vector<TypeParam> out(random.uniform_below(5));
-                const std::size_t popped = q.try_pop_some(out);
-                ASSERT_EQ(popped, std::min(out.size(), oracle.size()));
-                for (std::size_t i = 0; i != popped; ++i) {
-                    ASSERT_EQ(out[i].number(), oracle.front());
-                    oracle.pop_front();
-                }
-                break;
-            }
-            default: {
-                const auto popped = q.try_pop();
-                ASSERT_EQ(popped.has_value(), !oracle.empty());
-                if (popped) {
-                    ASSERT_EQ(popped->number(), oracle.front());
-                    oracle.pop_front();
-                }
-            }
-            }
-            ASSERT_EQ(q.size(), oracle.size());
-            ASSERT_EQ(q.capacity(), capacity);
-        }
-    }
+    behaves_like_a_bounded_deque<TypeParam, bounded_queue>([](auto&, auto&) {});
 }
 
-// Every element is destroyed once, those that are left by the queue.
 TEST(bounded_queue, destroys_what_is_left) {
-    const std::int64_t before = counting_element::alive();
-    {
-        bounded_queue<counting_element> q(3);
-        for (std::uint32_t i = 0; i != 5; ++i)
-            static_cast<void>(q.try_emplace(i));
-        static_cast<void>(q.try_pop());
-        static_cast<void>(q.try_emplace(7U));
-        EXPECT_EQ(counting_element::alive() - before, 3);
-    }
-    EXPECT_EQ(counting_element::alive(), before);
+    destroys_what_is_left<bounded_queue>();
 }
 
 // A constructor that throws costs its slot until pops have passed it; an element whose move throws on the way out is

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Real threads on the containers: what goes in comes out, once, in order; short recorded runs are linearizable.
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/check/linearizability/linearizability.hpp>
 #include <gantry/check/linearizability/recorder.hpp>
 #include <gantry/check/linearizability/specifications.hpp>
@@ -22,10 +23,8 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
-#include <iostream>
 #include <memory>
 #include <optional>
-#include <random>
 #include <span>
 #include <thread>
 #include <utility>
@@ -47,20 +46,10 @@ using gantry::container::intrusive_list;
 using gantry::container::queue;
 using gantry::container::ring;
 using gantry::container::steal_errc;
+using gantry::test::seed;
 using namespace gantry::container::test;
 
 using element = std::unique_ptr<std::uint64_t>; // on the heap: the sanitizers see a wrong hand-over
-
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
 
 // `./dev stress` asks for long runs.
 bool is_long() {

@@ -13,8 +13,6 @@
 #include <xenium/michael_scott_queue.hpp>
 
 #include <deque>
-#include <mutex>
-#include <optional>
 
 namespace {
 
@@ -24,75 +22,9 @@ using test::cycles;
 using test::element;
 
 template<class Reclaimer>
-class xenium_queue {
-public:
-    void push(element value) { queue_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return queue_.try_pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    xenium::michael_scott_queue<element, xenium::policy::reclaimer<Reclaimer>> queue_;
-};
-
+using xenium_queue = test::by_out_parameter<xenium::michael_scott_queue<element, xenium::policy::reclaimer<Reclaimer>>>;
 template<class Gc>
-class libcds_queue {
-public:
-    void push(element value) { queue_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return queue_.pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    cds::container::MSQueue<Gc, element> queue_;
-};
-
-class tbb_queue {
-public:
-    void push(element value) { queue_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return queue_.try_pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    tbb::concurrent_queue<element> queue_;
-};
-
-class std_mutex_queue {
-public:
-    void push(element value) {
-        const std::scoped_lock lock(lock_);
-        values_.push_back(value);
-    }
-    std::optional<element> try_pop() {
-        const std::scoped_lock lock(lock_);
-        if (values_.empty())
-            return std::nullopt;
-        const element value = values_.front();
-        values_.pop_front();
-        return value;
-    }
-
-private:
-    std::mutex lock_;
-    std::deque<element> values_;
-};
-
-// Gives no memory back while it lives.
-class boost_queue {
-public:
-    void push(element value) { queue_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return queue_.pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    boost::lockfree::queue<element> queue_{0};
-};
+using libcds_queue = test::by_out_parameter<cds::container::MSQueue<Gc, element>>;
 
 void threads(benchmark::internal::Benchmark* b) {
     b->UseRealTime()->Threads(1)->Threads(2)->Threads(4);
@@ -111,8 +43,10 @@ BENCHMARK(cycles<libcds_queue<cds::gc::HP>, peers::libcds_attachment>)
 BENCHMARK(cycles<libcds_queue<cds::gc::DHP>, peers::libcds_attachment>)
     ->Name("queue_cycle/libcds_ms_dynamic_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<tbb_queue>)->Name("queue_cycle/tbb")->Apply(threads);
-BENCHMARK(cycles<std_mutex_queue>)->Name("queue_cycle/std_mutex")->Apply(threads);
-BENCHMARK(cycles<boost_queue>)->Name("queue_cycle/boost_try_freelist")->Apply(threads);
+BENCHMARK(cycles<test::by_out_parameter<tbb::concurrent_queue<element>>>)->Name("queue_cycle/tbb")->Apply(threads);
+BENCHMARK(cycles<test::under_std_mutex<std::deque<element>>>)->Name("queue_cycle/std_mutex")->Apply(threads);
+BENCHMARK(cycles<test::of_boost<boost::lockfree::queue<element>>>)
+    ->Name("queue_cycle/boost_try_freelist")
+    ->Apply(threads);
 
 } // namespace

@@ -38,31 +38,6 @@ private:
     xenium::ramalhete_queue<element*, xenium::policy::reclaimer<Reclaimer>> queue_;
 };
 
-template<class Queue>
-class libcds_queue {
-public:
-    void push(element value) { queue_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return queue_.pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    Queue queue_;
-};
-
-class moodycamel_queue {
-public:
-    void push(element value) { static_cast<void>(queue_.enqueue(value)); }
-    std::optional<element> try_pop() {
-        element value{};
-        return queue_.try_dequeue(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    moodycamel::ConcurrentQueue<element> queue_;
-};
-
 void threads(benchmark::internal::Benchmark* b) {
     b->UseRealTime()->Threads(1)->Threads(2)->Threads(4);
 }
@@ -76,14 +51,16 @@ BENCHMARK(cycles<xenium_queue<gantry::reclaim::test::xenium_epoch>>)
 BENCHMARK(cycles<xenium_queue<gantry::reclaim::test::xenium_hazard>>)
     ->Name("queue_cycle/xenium_ramalhete_hazard")
     ->Apply(threads);
-BENCHMARK(
-    cycles<libcds_queue<cds::container::BasketQueue<cds::gc::HP, element>>, gantry::reclaim::test::libcds_attachment>)
+BENCHMARK(cycles<test::by_out_parameter<cds::container::BasketQueue<cds::gc::HP, element>>,
+                 gantry::reclaim::test::libcds_attachment>)
     ->Name("queue_cycle/libcds_basket_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<libcds_queue<cds::container::OptimisticQueue<cds::gc::HP, element>>,
+BENCHMARK(cycles<test::by_out_parameter<cds::container::OptimisticQueue<cds::gc::HP, element>>,
                  gantry::reclaim::test::libcds_attachment>)
     ->Name("queue_cycle/libcds_optimistic_hazard")
     ->Apply(threads);
-BENCHMARK(cycles<moodycamel_queue>)->Name("queue_cycle/moodycamel_try")->Apply(threads);
+BENCHMARK(cycles<test::by_out_parameter<moodycamel::ConcurrentQueue<element>>>)
+    ->Name("queue_cycle/moodycamel_try")
+    ->Apply(threads);
 
 } // namespace

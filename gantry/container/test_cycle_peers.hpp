@@ -1,14 +1,78 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-// A stack on xenium's schemes, which has none of its own.
+// The peers of stack_cycle and queue_cycle, with the one shape that cycles() wants.
+#include <gantry/container/test_cycles.hpp>
 #include <gantry/reclaim/test_peers.hpp>
 
 #include <atomic>
+#include <cstddef>
+#include <mutex>
 #include <optional>
 #include <utility>
 
 namespace gantry::container::test {
 
+// A peer that says by its result whether it has put an element where it was told.
+template<class Structure, class... Args>
+class by_out_parameter {
+public:
+    void push(element value) {
+        if constexpr (requires { structure_.push(value); })
+            structure_.push(value);
+        else
+            static_cast<void>(structure_.enqueue(value));
+    }
+    [[nodiscard]] std::optional<element> try_pop() {
+        element value{};
+        return has_popped(value) ? std::optional(value) : std::nullopt;
+    }
+
+private:
+    [[nodiscard]] bool has_popped(element& value) {
+        if constexpr (requires { structure_.try_pop(value); })
+            return structure_.try_pop(value);
+        else if constexpr (requires { structure_.try_dequeue(value); })
+            return structure_.try_dequeue(value);
+        else
+            return structure_.pop(value);
+    }
+
+    Structure structure_{Args()...};
+};
+
+// One of Boost's, which gives no memory back while it lives.
+template<class Structure>
+using of_boost = by_out_parameter<Structure, std::size_t>;
+
+// What is written without a library: a std::deque, first in first out, or a std::vector, last in first out.
+template<class Container>
+class under_std_mutex {
+public:
+    void push(element value) {
+        const std::scoped_lock lock(lock_);
+        values_.push_back(value);
+    }
+    [[nodiscard]] std::optional<element> try_pop() {
+        const std::scoped_lock lock(lock_);
+        if (values_.empty())
+            return std::nullopt;
+        if constexpr (requires { values_.pop_front(); }) {
+            const element value = values_.front();
+            values_.pop_front();
+            return value;
+        } else {
+            const element value = values_.back();
+            values_.pop_back();
+            return value;
+        }
+    }
+
+private:
+    std::mutex lock_;
+    Container values_;
+};
+
+// A stack on xenium's schemes, which has none of its own.
 template<class T, class Reclaimer>
 class xenium_stack {
 public:

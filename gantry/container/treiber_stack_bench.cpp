@@ -10,8 +10,9 @@
 #include <boost/lockfree/stack.hpp>
 #include <cds/container/treiber_stack.h>
 
+#include <atomic>
 #include <memory>
-#include <mutex>
+#include <optional>
 #include <vector>
 
 namespace {
@@ -87,51 +88,8 @@ private:
     std::atomic<std::shared_ptr<node>> head_;
 };
 
-class std_mutex_stack {
-public:
-    void push(element value) {
-        const std::scoped_lock lock(lock_);
-        values_.push_back(value);
-    }
-    std::optional<element> try_pop() {
-        const std::scoped_lock lock(lock_);
-        if (values_.empty())
-            return std::nullopt;
-        const element value = values_.back();
-        values_.pop_back();
-        return value;
-    }
-
-private:
-    std::mutex lock_;
-    std::vector<element> values_;
-};
-
 template<class Gc>
-class libcds_stack {
-public:
-    void push(element value) { stack_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return stack_.pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    cds::container::TreiberStack<Gc, element> stack_;
-};
-
-// Gives no memory back while it lives.
-class boost_stack {
-public:
-    void push(element value) { stack_.push(value); }
-    std::optional<element> try_pop() {
-        element value{};
-        return stack_.pop(value) ? std::optional(value) : std::nullopt;
-    }
-
-private:
-    boost::lockfree::stack<element> stack_{0};
-};
+using libcds_stack = test::by_out_parameter<cds::container::TreiberStack<Gc, element>>;
 
 void threads(benchmark::internal::Benchmark* b) {
     b->UseRealTime()->Threads(1)->Threads(2)->Threads(4);
@@ -157,7 +115,9 @@ BENCHMARK(cycles<libcds_stack<cds::gc::DHP>, peers::libcds_attachment>)
     ->Name("stack_cycle/libcds_dynamic_hazard")
     ->Apply(threads);
 BENCHMARK(cycles<std_shared_stack>)->Name("stack_cycle/std_counted")->Apply(threads);
-BENCHMARK(cycles<std_mutex_stack>)->Name("stack_cycle/std_mutex")->Apply(threads);
-BENCHMARK(cycles<boost_stack>)->Name("stack_cycle/boost_try_freelist")->Apply(threads);
+BENCHMARK(cycles<test::under_std_mutex<std::vector<element>>>)->Name("stack_cycle/std_mutex")->Apply(threads);
+BENCHMARK(cycles<test::of_boost<boost::lockfree::stack<element>>>)
+    ->Name("stack_cycle/boost_try_freelist")
+    ->Apply(threads);
 
 } // namespace

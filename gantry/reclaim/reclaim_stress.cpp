@@ -2,6 +2,7 @@
 // Real threads that replace, read and retire, that come and go while others go on: nothing is read after it was freed,
 // and at the end everything is freed once.
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/reclaim/counted.hpp>
 #include <gantry/reclaim/epoch.hpp>
 #include <gantry/reclaim/hazard.hpp>
@@ -12,10 +13,7 @@
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <optional>
-#include <random>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -24,17 +22,7 @@ namespace {
 
 using namespace gantry::reclaim;
 using gantry::prng;
-
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
+using gantry::test::seed;
 
 constexpr std::uint64_t alive_mark = 0x600d'f00d'600d'f00d;
 std::atomic<std::int64_t> live{0};

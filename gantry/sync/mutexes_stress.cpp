@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // Every lock on real threads, more of them than CPUs.
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/sync/mcs_mutex.hpp>
 #include <gantry/sync/mutex.hpp>
 #include <gantry/sync/semaphore.hpp>
@@ -13,11 +14,8 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <latch>
 #include <mutex>
-#include <random>
 #include <thread>
 #include <vector>
 
@@ -25,17 +23,7 @@ namespace {
 
 using namespace gantry::sync;
 using gantry::prng;
-
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
+using gantry::test::seed;
 
 template<class Mutex>
 class mutexes_stress : public testing::Test {};

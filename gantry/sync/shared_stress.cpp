@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 // shared_mutex, barrier, event, eventcount, seqlock and once on real threads, more of them than CPUs.
 #include <gantry/base/prng.hpp>
+#include <gantry/base/test_seed.hpp>
 #include <gantry/check/linearizability/linearizability.hpp>
 #include <gantry/check/linearizability/recorder.hpp>
 #include <gantry/check/linearizability/specifications.hpp>
@@ -17,27 +18,14 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
-#include <cstdlib>
-#include <iostream>
 #include <memory>
-#include <random>
 #include <thread>
 #include <vector>
 
 namespace {
 
 using gantry::prng;
-
-// GANTRY_SEED=n repeats a run's decisions (not its schedule).
-std::uint64_t seed() {
-    static const std::uint64_t value = [] {
-        const char* const given = std::getenv("GANTRY_SEED");
-        const std::uint64_t chosen = given ? std::strtoull(given, nullptr, 10) : std::random_device()();
-        std::cout << "GANTRY_SEED=" << chosen << '\n';
-        return chosen;
-    }();
-    return value;
-}
+using gantry::test::seed;
 
 // Two plain counters under the lock never disagree, however it is taken, with few writers and many, over several locks
 // at once and with threads that come and go; and every successful write is counted.
