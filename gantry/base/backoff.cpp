@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include <gantry/base/backoff.hpp>
+#include <gantry/base/tuning.hpp>
 
 #include <sched.h>
 #include <unistd.h>
@@ -27,6 +28,8 @@ std::uint32_t count_cpus() noexcept {
 } // namespace
 
 bool spinning_helps() noexcept {
+    if constexpr (tuning::is_model_build) // what is explored does not depend on the machine
+        return true;
     std::uint32_t count = cpus.load(std::memory_order_relaxed); // relaxed: stale-ok
     if (count == 0) {
         count = count_cpus();

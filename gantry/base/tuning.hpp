@@ -60,7 +60,7 @@ inline constexpr std::size_t shared_mutex_slots = detail::pick(std::size_t{8}, 1
 // Channels: how often an operation tries again before it sleeps, and how often who changed a channel looks whether
 // somebody awake takes what there is before it wakes a sleeper; whether channels learn if spinning pays: after so many
 // spins in vain only one in so many waits spins.
-inline constexpr std::uint32_t channel_spin_looks = detail::pick(std::uint32_t{200}, 0);
+inline constexpr std::uint32_t channel_spin_looks = detail::pick(std::uint32_t{200}, 1);
 inline constexpr std::uint32_t channel_call_looks = detail::pick(std::uint32_t{8}, 0);
 inline constexpr bool channel_spin_learns = detail::pick(true, false);
 inline constexpr std::uint32_t channel_spin_misses = detail::pick(std::uint32_t{16}, 1);

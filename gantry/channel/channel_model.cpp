@@ -295,27 +295,3 @@ GANTRY_MODEL(weak_sender_upgrades) {
     other.join();
     GANTRY_CHECK(popped.has_value() == pushed);
 }
-
-// Bytes: the push that fits goes on, whoever waits before it.
-GANTRY_MODEL(bytes_wake_who_fits) {
-    auto [tx, rx] = gantry::channel::bounded_bytes<int>(2, [](const int& value) { return std::size_t(value); });
-    GANTRY_CHECK(tx.push(1).has_value());
-    std::thread large([&tx = tx] { GANTRY_CHECK(tx.push(2).has_value()); });
-    int sum = rx.pop().value();
-    sum += rx.pop().value();
-    GANTRY_CHECK(sum == 3);
-    large.join();
-}
-
-// The newest is kept: a pop gets one of the two, never the older after the newer.
-GANTRY_MODEL(latest_keeps_the_newest) {
-    auto [tx, rx] = gantry::channel::latest<int>();
-    std::thread pusher([&tx = tx] {
-        GANTRY_CHECK(tx.push(1).has_value());
-        GANTRY_CHECK(tx.push(2).has_value());
-    });
-    const int first = rx.pop().value();
-    pusher.join();
-    const auto second = rx.try_pop();
-    GANTRY_CHECK(first == 2 ? !second.has_value() : second == 2);
-}
