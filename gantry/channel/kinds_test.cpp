@@ -160,6 +160,27 @@ TEST(bounded_bytes, wakes_whoever_fits) {
     EXPECT_EQ(rx.pop(), "1234567890");
 }
 
+// A long batch goes in as far as there is room, element by element as single pushes would; what does not fit stays.
+TEST(bounded_bytes, long_batches) {
+    auto [tx, rx] = channel::bounded_bytes<std::uint32_t>(500, [](const std::uint32_t& value) { return value % 7; });
+    std::vector<std::uint32_t> in(400);
+    std::size_t bytes = 0;
+    std::size_t fit = 0;
+    for (std::uint32_t i = 0; i != in.size(); ++i) {
+        in[i] = i;
+        bytes += std::max(i % 7, 1U);
+        fit += bytes <= 500 ? 1U : 0U;
+    }
+    const auto part = tx.try_push_range(in);
+    ASSERT_FALSE(part);
+    EXPECT_EQ(part.error().reason, errc::full);
+    EXPECT_EQ(part.error().pushed, fit);
+    std::vector<std::uint32_t> out;
+    EXPECT_EQ(rx.drain(std::back_inserter(out)), fit);
+    for (std::uint32_t i = 0; i != fit; ++i)
+        EXPECT_EQ(out[i], i);
+}
+
 // The size is asked once: an element that changes what it says is still counted out as it was counted in.
 TEST(bounded_bytes, asks_once) {
     int asked = 0;

@@ -11,14 +11,15 @@
 // element, and the next replaces it).
 //
 // Threads: everything from any thread. Progress: attempts take a lock for one move. Ordering: FIFO; linearization
-//   inside the lock. Cost: one uncontended lock and one move an attempt. Failure: if moving T or an allocation
-//   throws, the channel is as it was before.
+//   inside the lock. Cost: one uncontended lock an attempt, also of a batch (by bytes: for every 64 of its elements),
+//   and a move an element. Failure: if moving T or an allocation throws, the channel is as it was before.
 // Lifetime: as core_base. Origin: a monitor (Hoare 1974).
 
 #include <gantry/channel/detail/core.hpp>
 #include <gantry/channel/detail/element_queue.hpp>
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <functional>
 #include <limits>
@@ -123,26 +124,27 @@ public:
         errc reason{};
         {
             const calling calls{*this, side::pop, count};
-            for (T& value : values) {
-                const std::size_t bytes = room_.bytes_of(value); // the user's: outside the lock
-                {
-                    const std::scoped_lock lock(mutex_);
-                    reason = refusal(bytes);
-                    if (reason == errc{}) {
-                        if constexpr (Room::counts_bytes)
-                            elements_.emplace_back(std::move(value), bytes);
-                        else
-                            elements_.emplace_back(std::move(value));
-                        room_.add(bytes);
-                        // What is replaced goes only when there is something to replace it.
-                        if (Room::replaces && elements_.size() == 2)
-                            drop_front();
-                    }
+            std::array<std::size_t, Room::counts_bytes ? sizes_at_once : 1> sizes{};
+            while (reason == errc{} && count != values.size()) {
+                std::span<T> next = values.subspan(count);
+                if constexpr (Room::counts_bytes) {
+                    // The user's function is called outside the lock, and for no more than could go in at once.
+                    std::size_t asked = 0;
+                    for (std::size_t sum = 0; asked != std::min(next.size(), sizes_at_once) && room_.ever_fits(sum);
+                         ++asked)
+                        sum += sizes[asked] = room_.bytes_of(next[asked]);
+                    next = next.first(asked);
                 }
-                if (reason != errc{})
-                    break;
-                ++count;
-                ++pushed;
+                const std::scoped_lock lock(mutex_);
+                for (std::size_t i = 0; i != next.size(); ++i) {
+                    const std::size_t bytes = Room::counts_bytes ? sizes[i] : 0;
+                    reason = refusal(bytes);
+                    if (reason != errc{})
+                        break;
+                    insert(next[i], bytes);
+                    ++count;
+                    ++pushed;
+                }
             }
         }
         return count != 0 ? errc{} : reason;
@@ -206,6 +208,8 @@ public:
 private:
     using held = std::conditional_t<Room::counts_bytes, counted_element<T>, T>;
 
+    static constexpr std::size_t sizes_at_once = 64;
+
     // Calls the other side after the lock, also when something throws.
     struct calling {
         locked_core& self;
@@ -222,6 +226,17 @@ private:
             return elements_.front().value;
         else
             return elements_.front();
+    }
+
+    void insert(T& value, std::size_t bytes) {
+        if constexpr (Room::counts_bytes)
+            elements_.emplace_back(std::move(value), bytes);
+        else
+            elements_.emplace_back(std::move(value));
+        room_.add(bytes);
+        // What is replaced goes only when there is something to replace it.
+        if (Room::replaces && elements_.size() == 2)
+            drop_front();
     }
 
     [[nodiscard]] errc refusal(std::size_t bytes) const noexcept {
