@@ -124,16 +124,12 @@ bool core_base::call_first(side on, bool anybody) noexcept {
             // Announced before it is had: once it is, it may be done looking at any time.
             entry.announced = entry.who->is_thread();
             if (entry.announced)
-                // UNPROVEN: it takes two sleepers, and no model within 2 preemptions and 1 stale access shows it
-                // missing.
-                to.searching.fetch_add(1, std::memory_order_acq_rel); // order: search.r
+                to.searching.fetch_add(1, std::memory_order_relaxed); // relaxed: revalidated
             if (entry.who->take()) {
                 who = entry.who;
                 arm = entry.arm;
             } else if (std::exchange(entry.announced, false)) {
-                // UNPROVEN: it takes two sleepers, and no model within 2 preemptions and 1 stale access shows it
-                // missing.
-                to.searching.fetch_sub(1, std::memory_order_acq_rel); // order: search.w
+                to.searching.fetch_sub(1, std::memory_order_relaxed); // relaxed: revalidated
             }
         }
     }
@@ -155,8 +151,7 @@ void core_base::call_one_slow(side on) noexcept {
     }
     // A read-modify-write, even if it adds nothing: either it sees that nobody searches, or who ends the search after
     // it sees what was changed before it.
-    // UNPROVEN: it takes two sleepers, and no model within 2 preemptions and 1 stale access shows it missing.
-    if (to.searching.fetch_add(0, std::memory_order_acq_rel) == 0) // order: search.rw
+    if (to.searching.fetch_add(0, std::memory_order_release) == 0) // order: search.w
         static_cast<void>(call_first(on, false));
 }
 
@@ -167,8 +162,7 @@ void core_base::call_all(side on) noexcept {
 }
 
 void core_base::end_search(side on) noexcept {
-    // UNPROVEN: it takes two sleepers, and no model within 2 preemptions and 1 stale access shows it missing.
-    list(on).searching.fetch_sub(1, std::memory_order_acq_rel); // order: search.rw
+    list(on).searching.fetch_sub(1, std::memory_order_acquire); // order: search.r
     if (list(on).has_any() && is_ready(on, nullptr))
         call_one_slow(on);
 }
