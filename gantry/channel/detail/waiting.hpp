@@ -37,10 +37,11 @@
 //            all uses of the others
 //   side   : leave, fetch_sub (release)  ->  leave of the last (acquire)   carries: all uses of the other side
 // The change and the look at the count on one side, the count and the look at the channel on the other: store
-// buffering, ordered by asymmetric_fence_light and _heavy. Relaxed used as: revalidated (the count after the fence;
-//   states before their compare-exchange; the end, which the mark of the kind publishes; what is added to and taken from
-//   the number of those who search, which who ends a search reads through), under-lock (the count, changed), stale-ok (a
-//   hint that saves a call), owner (a handle is copied by who has one)
+// buffering, ordered by asymmetric_fence_light and _heavy.
+// Relaxed used as: revalidated (the count after the fence; states before their compare-exchange; the end, which the
+//   mark of the kind publishes; what is added to and taken from the number of those who search, which who ends a search
+//   reads through), under-lock (the count, changed), stale-ok (a hint that saves a call), owner (a handle is copied by
+//   who has one)
 
 #include <gantry/base/assert.hpp>
 #include <gantry/base/asymmetric_fence.hpp>
