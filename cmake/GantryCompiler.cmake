@@ -18,6 +18,7 @@ target_compile_features(gantry_flags INTERFACE cxx_std_23)
 target_compile_options(gantry_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wconversion -Wsign-conversion -Wshadow -Wnon-virtual-dtor -Wold-style-cast
   -Woverloaded-virtual -Wcast-align -Wunused -Wnull-dereference -Wdouble-promotion -Wimplicit-fallthrough
+  $<$<CXX_COMPILER_ID:Clang>:-Wthread-safety> # sees GANTRY_GUARDED_BY and its kin (sync/thread_safety.hpp)
   $<$<BOOL:${GANTRY_WERROR}>:-Werror>
   # g++ 12 reports these inside libstdc++ 12 and third-party headers after inlining at -O2/-O3.
   $<$<CXX_COMPILER_ID:GNU>:-Wno-null-dereference -Wno-maybe-uninitialized -Wno-stringop-overflow -Wno-array-bounds -Wno-restrict -Wno-tsan>
