@@ -43,9 +43,9 @@
 //             other side: gantry/reclaim/scheme.hpp
 //   head    : try_pop, head_ compare-exchange (release)  ->  try_pop, protect of head_ (acquire)   carries: the same
 //             other side: gantry/reclaim/scheme.hpp
-//   fill    : slot::fill, state store (release)  ->  take_slot and slot::spoil, state loads (acquire)
+//   fill    : slot::fill, state store (release)  ->  take and slot::ask, state loads (acquire)
 //             carries: the element
-//   taken   : take_slot, pop_index compare-exchange (release)  ->  pop_index loads (acquire)
+//   taken   : take, pop_index compare-exchange (release)  ->  take and is_empty, pop_index loads (acquire)
 //             carries: the pushes that the other pop had seen, so that a queue is not called empty for having seen a
 //             pop without them
 //   closed  : mark_closed, closed_ store (release)  ->  is_closed, closed_ load (acquire)   carries: the end of the
@@ -172,7 +172,8 @@ public:
         return done;
     }
 
-    // Nothing goes in any more (push() and emplace() must not be called any more); what is in comes out.
+    // Nothing goes in any more (push() and emplace() must not be called any more); what is in comes out. What happened
+    // before it is seen by whom it makes the queue refuse, and by who finds the queue closed.
     void close() {
         typename Scheme::section section(domain_);
         typename Scheme::guard guard(section);
@@ -372,7 +373,7 @@ private:
             filling now = filling::unfilled;
             for (std::uint32_t looks = 0; looks != tuning::queue_pop_looks && now == filling::unfilled; ++looks) {
                 spin_pause();
-                now = slots[at].state.load(std::memory_order_acquire); // order: fill.r
+                now = slots[at].state.load(std::memory_order_relaxed); // relaxed: stale-ok
                 if (pop_index.load(std::memory_order_relaxed) != at)   // relaxed: stale-ok
                     return filling::filled;
             }
@@ -410,8 +411,8 @@ private:
     // Takes up to `max` slots of the segment that hold an element: how many, from `first` on. 0: there is none; if
     // `first` is slots_each, there will be none any more.
     [[nodiscard]] static std::size_t take(segment& s, std::size_t max, std::size_t& first) {
-        std::size_t popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
         for (;;) {
+            std::size_t popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
             std::size_t count = 0;
             const std::size_t most = std::min(max, slots_each - popped);
             filling state = filling::filled;
@@ -434,19 +435,16 @@ private:
                     }
                     state = s.wait_filled(popped);
                 }
-                if (state == filling::filled) {
-                    popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
+                if (state == filling::filled)
                     continue;
-                }
             }
-            // order: taken.rw
+            // order: taken.w; relaxed: revalidated
             if (s.pop_index.compare_exchange_weak(popped, popped + std::max<std::size_t>(count, 1),
-                                                  std::memory_order_release, std::memory_order_acquire)) {
+                                                  std::memory_order_release, std::memory_order_relaxed)) {
                 if (count != 0) [[likely]]
                     return count;
                 if (state == filling::unfilled && s.slots[popped].ask())
                     return 1;
-                popped = s.pop_index.load(std::memory_order_acquire); // order: taken.r
             }
         }
     }

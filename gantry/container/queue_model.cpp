@@ -188,6 +188,33 @@ GANTRY_MODEL(queue_closed_is_drained) {
 }
 
 // Two close and one pushes meanwhile, over a segment's end.
+// Who is refused has seen what came before the end.
+GANTRY_MODEL(queue_end_is_seen) {
+    keeping::domain domain;
+    queue<int, keeping> q(domain);
+    int before = 0;
+    std::thread closer([&] {
+        before = 1;
+        q.close();
+    });
+    if (!q.try_push(1))
+        GANTRY_CHECK(before == 1);
+    closer.join();
+}
+
+// It has an element all the time: "empty" must not be made of a pop and of what was there before the push before it.
+GANTRY_MODEL(queue_is_never_empty) {
+    keeping::domain domain;
+    queue<int, keeping> q(domain);
+    q.push(1);
+    std::thread other([&] {
+        q.push(2);
+        GANTRY_CHECK(q.try_pop() == 1);
+    });
+    GANTRY_CHECK(!q.is_empty());
+    other.join();
+}
+
 GANTRY_MODEL(queue_closed_twice) {
     keeping::domain domain;
     queue<int, keeping> q(domain);
