@@ -387,7 +387,10 @@ void enrol_pinned(const implementation& one, const char* what, std::size_t capac
 }
 
 void enrol_for_two(const implementation& one) {
-    for (const std::size_t capacity : {std::size_t{16}, std::size_t{1024}}) {
+    // Capacity 1 is what a hand-over from one CPU to the other costs.
+    for (const std::size_t capacity : {std::size_t{1}, std::size_t{16}, std::size_t{1024}}) {
+        if (!one.has(capacity))
+            continue;
         const std::string name = full_name("spsc_ring", one, capacity);
         const auto add = [capacity](const std::string& full, implementation::maker make, bool batches) {
             enrol(full, [make, capacity, batches](benchmark::State& state) {
@@ -398,7 +401,7 @@ void enrol_for_two(const implementation& one) {
         add(name, one.make, false);
         if (capacity == 1024)
             add(name + "/bytes:64", one.make_64_bytes, false);
-        if (one.batches)
+        if (one.batches && capacity != 1)
             add(full_name("spsc_ring_batch", one, capacity), one.make, true);
     }
 }

@@ -163,10 +163,10 @@ private:
     add<gantry_spsc>({.name = "gantry", .for_two = true});
     add<gantry_ring>({.name = "gantry_ring", .waits = false, .for_two = true});
     add<moodycamel_circular_buffer>({.name = "moodycamel_circular_buffer", .for_two = true});
-    add<moodycamel_spsc>({.name = "moodycamel_try_reader_writer", .waits = false, .for_two = true});
+    add<moodycamel_spsc>({.name = "moodycamel_try_reader_writer", .capacity_min = 16, .waits = false, .for_two = true});
     add<boost_spsc>({.name = "boost_try_spsc", .waits = false, .for_two = true});
     add<ck_spsc>({.name = "ck_try_ring", .waits = false, .for_two = true});
-    add<libcds_weak>({.name = "libcds_try_weak", .waits = false, .for_two = true});
+    add<libcds_weak>({.name = "libcds_try_weak", .capacity_min = 16, .waits = false, .for_two = true});
     return true;
 }();
 
