@@ -115,10 +115,14 @@ public:
     // ---------------------------------------------------------------------------------------------- the popping side
 
     [[nodiscard]] bool is_empty() noexcept {
-        if (popped_ != seen_)
-            return false;
-        look();
-        return popped_ == seen_;
+        if (popped_ == seen_) {
+            look();
+            if (popped_ == seen_)
+                return true;
+        }
+        if (head_ == block_slots) [[unlikely]]
+            next_block();
+        return false;
     }
     [[nodiscard]] std::uint64_t size() const noexcept {
         return pushed_.load(std::memory_order_relaxed) - popped_; // relaxed: stale-ok
@@ -129,13 +133,8 @@ public:
     }
     [[nodiscard]] std::uint64_t popped() const noexcept { return popped_; }
 
-    // The oldest; only after is_empty() said no.
-    [[nodiscard]] T& front() noexcept {
-        if (head_ == block_slots) [[unlikely]]
-            next_block();
-        return first_->slots[head_].made.value;
-    }
-    // After front().
+    // The oldest; both only after is_empty() said no.
+    [[nodiscard]] T& front() noexcept { return first_->slots[head_].made.value; }
     void pop_front() noexcept {
         slot& from = first_->slots[head_].made;
         const std::size_t bytes = from.bytes;
