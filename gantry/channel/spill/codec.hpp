@@ -26,7 +26,8 @@
 // Bytes may come from a file that an earlier version of the program wrote: decode must stand whatever they are. A type
 // that is copied byte by byte is read back only on machines with the same layout.
 //
-// Threads: called by one thread at a time for a channel, under its lock: they must not use the channel. Progress: n/a.
+// Threads: memory_size is called beside the others, else one thread at a time for a channel; all under its locks: they
+// must not use the channel. Progress: n/a.
 // Ordering: n/a. Cost: the user's. Failure: must not throw, but decode may run out of memory. Lifetime: values.
 // Origin: n/a.
 

@@ -29,13 +29,13 @@
 //
 // Threads: as channel.hpp. Progress: blocking; all operations, try_ ones too, wait for disk operations that they need.
 // Ordering: FIFO over memory and disk and all senders, leases that came back first; what happened before a push is seen
-//   after the pop. Linearization: inside the channel's lock.
+//   after the pop. Linearization: inside the channel's locks.
 // Cost: memory: a lock and a move; on disk: a copy in, a copy out, 20 bytes, one write and one read for 256 KiB. A
 //   durable push: one write (and sync) for all senders that wait at that time; pop: 56 bytes written; a batch is one.
 // Failure: full as spill_full says: errc::full (and waiting), overflow, or dropping, each counted. A disk that fails is
 //   full too, but a refused push is told errc::disk, and a pop that cannot read as well; error() says what happened.
 //   Later operations try again. An element over an eighth of memory_bytes_max is too_large. Memory counts what the
-//   codec says, blocks, and buffers; not what is out on lease.
+//   codec says with 8 bytes or so for each element, blocks, and buffers; not what is out on lease.
 // Lifetime: the storage outlives the channel; the channel ends with its last handle or lease, which is when elements in
 //   memory are written (durable_on_drain) or removed from the disk (volatile_overflow).
 // Origin: hopper (B. L. Troutwine), whose faults issue 6 lists; see SPILL.md.

@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: MIT
-// <workload>/<implementation>/bytes:N. Workloads: spill_in (a sender fills the disk), spill_out (a receiver drains it),
-// memory (nothing spills: push and pop in turn, 64 at a time), durable (each push survives a kill; batches of 64 and
-// one by one), synced (each batch survives a power cut), reopen (a spool of so many megabytes is opened).
+// <workload>/<implementation>/<parameters>. Workloads:
+//   memory       nothing spills: one thread pushes and pops, 64 at a time; memory_singly: one at a time;
+//   memory_threads: a
+//                thread pushes and another pops, one at a time
+//   spill_in     a sender fills the disk (what it pushes need not survive anything), 64 at a time, with megabytes:N
+//   spill_out    a receiver drains it, 256 at a time, and what it has taken is taken
+//   durable      what was pushed survives a kill; batch:N at a time, from senders:N threads
+//   synced       the same, and a power cut
+//   reopen       what a killed process left is opened, with megabytes:N
+// The CPU column is that of the whole process, also of threads that an implementation keeps to itself.
 #include <gantry/base/posix_storage.hpp>
 #include <gantry/channel/spill/spill.hpp>
 
@@ -15,14 +22,19 @@
 #include <lmdb.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
+#include <initializer_list>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
+#include <thread>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,7 +43,6 @@ namespace {
 using namespace gantry;
 using namespace gantry::channel;
 
-constexpr std::uint64_t bytes_in_all = std::uint64_t{64} << 20U;
 constexpr std::size_t batch_size = 64;
 
 // A directory on the disk that temporary files are on, removed at the end.
@@ -67,20 +78,22 @@ std::string key_of(std::uint64_t number) {
     return key;
 }
 
-// Each: push() of a batch, drain() which returns how many came out.
+// What the elements are to survive.
+enum class needs : std::uint8_t { room, kill, power };
+
+// Each: push() of a batch, from any thread but for framed_file; drain() which returns how many came out.
 class gantry_spill {
 public:
-    explicit gantry_spill(spill_durability durability = spill_durability::volatile_overflow,
-                          spool_sync sync = spool_sync::none)
+    explicit gantry_spill(needs what = needs::room)
         : ends_(spill<std::string>(storage_, folder_ / "spill",
                                    {.memory_bytes_max = std::size_t{4} << 20U,
                                     .disk_bytes_max = std::uint64_t{32} << 30U,
-                                    .durability = durability,
-                                    .sync = sync})
+                                    .durability = what == needs::room ? spill_durability::volatile_overflow
+                                                                      : spill_durability::durable,
+                                    .sync = what == needs::power ? spool_sync::each : spool_sync::none})
                     .value()) {}
 
     void push(std::span<std::string> values) { require(ends_.tx.push_range(values).has_value()); }
-    void push_one(const std::string& value) { require(ends_.tx.push(value).has_value()); }
     std::uint64_t drain() {
         std::uint64_t count = 0;
         std::vector<std::string> out;
@@ -120,8 +133,8 @@ private:
 // A length before each record, a buffer in between, no sums.
 class framed_file {
 public:
-    explicit framed_file(bool sync = false, bool unbuffered = false)
-        : path_(folder_ / "file"), file_(std::fopen(path_.c_str(), "w+b")), sync_(sync), unbuffered_(unbuffered) {
+    explicit framed_file(needs what = needs::room)
+        : path_(folder_ / "file"), file_(std::fopen(path_.c_str(), "w+b")), needs_(what) {
         require(file_ != nullptr);
         std::setvbuf(file_, nullptr, _IOFBF, 256 << 10U);
     }
@@ -135,9 +148,9 @@ public:
             std::fwrite(&size, sizeof size, 1, file_);
             std::fwrite(each.data(), 1, each.size(), file_);
         }
-        if (sync_ || unbuffered_)
+        if (needs_ != needs::room)
             std::fflush(file_);
-        if (sync_)
+        if (needs_ == needs::power)
             require(::fdatasync(::fileno(file_)) == 0);
     }
     std::uint64_t drain() {
@@ -158,25 +171,24 @@ private:
     folder folder_;
     std::string path_;
     std::FILE* file_;
-    bool sync_;
-    bool unbuffered_;
+    needs needs_;
 };
 
 template<class Database, class Options, class Write, class Read, class Batch>
 class sorted_tables {
 public:
-    sorted_tables() {
-        Options options;
-        options.create_if_missing = true;
-        Database* opened = nullptr;
-        require(Database::Open(options, folder_ / "db", &opened).ok());
-        database_.reset(opened);
+    explicit sorted_tables(needs what = needs::room) {
+        write_.sync = what == needs::power;
+        if constexpr (requires { write_.disableWAL; })
+            write_.disableWAL = what == needs::room;
+        open();
     }
     void push(std::span<std::string> values) {
         Batch batch;
+        std::uint64_t number = next_.fetch_add(values.size(), std::memory_order_relaxed);
         for (const std::string& each : values)
-            batch.Put(key_of(next_++), each);
-        require(database_->Write(Write(), &batch).ok());
+            batch.Put(key_of(number++), each);
+        require(database_->Write(write_, &batch).ok());
     }
     std::uint64_t drain() {
         std::uint64_t count = 0;
@@ -188,18 +200,31 @@ public:
             benchmark::DoNotOptimize(value);
             batch.Delete(at->key());
             if (++count % 256 == 0) {
-                require(database_->Write(Write(), &batch).ok());
+                require(database_->Write(write_, &batch).ok());
                 batch.Clear();
             }
         }
-        require(database_->Write(Write(), &batch).ok());
+        require(database_->Write(write_, &batch).ok());
         return count;
+    }
+    void reopen() {
+        database_.reset();
+        open();
     }
 
 private:
+    void open() {
+        Options options;
+        options.create_if_missing = true;
+        Database* opened = nullptr;
+        require(Database::Open(options, folder_ / "db", &opened).ok());
+        database_.reset(opened);
+    }
+
     folder folder_;
+    Write write_;
     std::unique_ptr<Database> database_;
-    std::uint64_t next_ = 0;
+    std::atomic<std::uint64_t> next_{0};
 };
 
 using leveldb_queue =
@@ -209,15 +234,9 @@ using rocksdb_queue =
 
 class lmdb_queue {
 public:
-    explicit lmdb_queue(bool sync = false) {
-        require(mdb_env_create(&environment_) == 0);
-        require(mdb_env_set_mapsize(environment_, std::size_t{4} << 30U) == 0);
+    explicit lmdb_queue(needs what = needs::room) : needs_(what) {
         std::filesystem::create_directory(folder_ / "db");
-        require(mdb_env_open(environment_, (folder_ / "db").c_str(), sync ? 0U : unsigned{MDB_NOSYNC}, 0600) == 0);
-        MDB_txn* transaction = nullptr;
-        require(mdb_txn_begin(environment_, nullptr, 0, &transaction) == 0);
-        require(mdb_dbi_open(transaction, nullptr, 0, &table_) == 0);
-        require(mdb_txn_commit(transaction) == 0);
+        open();
     }
     lmdb_queue(const lmdb_queue&) = delete;
     lmdb_queue& operator=(const lmdb_queue&) = delete;
@@ -227,7 +246,7 @@ public:
         MDB_txn* transaction = nullptr;
         require(mdb_txn_begin(environment_, nullptr, 0, &transaction) == 0);
         for (std::string& each : values) {
-            std::string key = key_of(next_++);
+            std::string key = key_of(next_++); // one transaction at a time
             MDB_val name{.mv_size = key.size(), .mv_data = key.data()};
             MDB_val value{.mv_size = each.size(), .mv_data = each.data()};
             require(mdb_put(transaction, table_, &name, &value, MDB_APPEND) == 0);
@@ -258,22 +277,39 @@ public:
         return count;
     }
 
+    void reopen() {
+        mdb_env_close(environment_);
+        open();
+    }
+
 private:
+    void open() {
+        require(mdb_env_create(&environment_) == 0);
+        require(mdb_env_set_mapsize(environment_, std::size_t{32} << 30U) == 0);
+        const unsigned flags = needs_ == needs::power ? 0U : unsigned{MDB_NOSYNC};
+        require(mdb_env_open(environment_, (folder_ / "db").c_str(), flags, 0600) == 0);
+        MDB_txn* transaction = nullptr;
+        require(mdb_txn_begin(environment_, nullptr, 0, &transaction) == 0);
+        require(mdb_dbi_open(transaction, nullptr, 0, &table_) == 0);
+        require(mdb_txn_commit(transaction) == 0);
+    }
+
     folder folder_;
+    needs needs_;
     MDB_env* environment_ = nullptr;
     MDB_dbi table_ = 0;
     std::uint64_t next_ = 0;
 };
 
-void fill(std::vector<std::string>& batch, std::size_t bytes) {
-    batch.assign(batch_size, std::string(bytes, 'x'));
+void fill(std::vector<std::string>& batch, std::size_t bytes, std::size_t size = batch_size) {
+    batch.assign(size, std::string(bytes, 'x'));
 }
 
 // Fills, and drains: one of the two is timed.
 template<class Queue>
-void spill_through(benchmark::State& state, bool in, bool out) {
+void spill_through(benchmark::State& state, bool in) {
     const auto bytes = static_cast<std::size_t>(state.range(0));
-    const std::uint64_t batches = bytes_in_all / (bytes * batch_size);
+    const std::uint64_t batches = (static_cast<std::uint64_t>(state.range(1)) << 20U) / (bytes * batch_size);
     std::vector<std::string> batch;
     for (auto _ : state) {
         state.PauseTiming();
@@ -287,10 +323,10 @@ void spill_through(benchmark::State& state, bool in, bool out) {
             }
             if (in)
                 state.PauseTiming();
-            if (out)
+            else
                 state.ResumeTiming();
             require(queue.drain() == batches * batch_size);
-            if (out)
+            if (!in)
                 state.PauseTiming();
         }
         state.ResumeTiming();
@@ -299,12 +335,16 @@ void spill_through(benchmark::State& state, bool in, bool out) {
 }
 
 template<class Queue>
-void spill_in(benchmark::State& state) {
-    spill_through<Queue>(state, true, false);
-}
-template<class Queue>
-void spill_out(benchmark::State& state) {
-    spill_through<Queue>(state, false, true);
+void add_spill(const char* name, std::initializer_list<std::int64_t> more_megabytes = {}) {
+    for (const bool in : {true, false}) {
+        auto* const row =
+            benchmark::RegisterBenchmark((std::string(in ? "spill_in/" : "spill_out/") + name).c_str(),
+                                         [in](benchmark::State& state) { spill_through<Queue>(state, in); });
+        row->ArgNames({"bytes", "megabytes"})->Args({100, 64})->Args({1024, 64});
+        for (const std::int64_t megabytes : more_megabytes)
+            row->Args({100, megabytes});
+        row->UseRealTime()->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
+    }
 }
 
 // Nothing ever spills.
@@ -324,50 +364,37 @@ void memory(benchmark::State& state, Make make) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batch_size));
 }
 
-template<class Queue, class... Args>
-void push_batches(benchmark::State& state, Args... args) {
-    const auto bytes = static_cast<std::size_t>(state.range(0));
-    Queue queue(args...);
-    std::vector<std::string> batch;
+template<class Make>
+void memory_singly(benchmark::State& state, Make make) {
+    auto ends = make();
+    std::string value(static_cast<std::size_t>(state.range(0)), 'x');
     for (auto _ : state) {
-        fill(batch, bytes);
-        queue.push(batch);
+        require(ends.tx.push(std::move(value)).has_value());
+        value = ends.rx.pop().value();
     }
-    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batch_size));
+    state.SetItemsProcessed(state.iterations());
 }
 
-void push_singly(benchmark::State& state) {
-    const std::string value(static_cast<std::size_t>(state.range(0)), 'x');
-    gantry_spill queue(spill_durability::durable);
+// The receiver sends strings back, so that neither allocates.
+template<class Make>
+void memory_threads(benchmark::State& state, Make make) {
+    constexpr std::size_t at_once = 1024;
+    auto ends = make();
+    auto [back_tx, back_rx] = bounded<std::string>(2 * at_once);
+    for (std::size_t i = 0; i != at_once; ++i)
+        require(back_tx.push(std::string(static_cast<std::size_t>(state.range(0)), 'x')).has_value());
+    std::thread receiver([rx = ends.rx, tx = back_tx] {
+        for (std::string& each : rx)
+            require(tx.push(std::move(each)).has_value());
+    });
     for (auto _ : state)
-        queue.push_one(value);
+        require(ends.tx.push(back_rx.pop().value()).has_value());
+    ends.tx.close();
+    receiver.join();
     state.SetItemsProcessed(state.iterations());
 }
 
-// Opens what a killed process left.
-void reopen(benchmark::State& state) {
-    const folder at;
-    posix_storage storage;
-    const auto megabytes = static_cast<std::uint64_t>(state.range(0));
-    {
-        auto made = spool::open(storage, at / "spool", {.disk_bytes_max = std::uint64_t{32} << 30U}).value();
-        const std::string value(100, 'x');
-        for (std::uint64_t written = 0; written < megabytes << 20U;) {
-            spool_batch batch;
-            std::uint64_t number = made->next_sequence();
-            for (std::size_t i = 0; i != 2000; ++i, written += 120)
-                batch.add(number++, std::as_bytes(std::span(value)));
-            require(made->append(batch).has_value());
-        }
-    }
-    for (auto _ : state) {
-        auto again = spool::open(storage, at / "spool", {.disk_bytes_max = std::uint64_t{32} << 30U});
-        require(again.has_value() && (*again)->statistics().unacknowledged != 0);
-    }
-    state.SetItemsProcessed(state.iterations());
-}
-
-const auto spilling_in_memory = [] {
+struct spilling_in_memory {
     struct held {
         std::unique_ptr<folder> at = std::make_unique<folder>();
         std::unique_ptr<posix_storage> storage = std::make_unique<posix_storage>();
@@ -375,136 +402,136 @@ const auto spilling_in_memory = [] {
         sender<std::string>& tx = ends.tx;
         receiver<std::string>& rx = ends.rx;
     };
-    return held();
+    held operator()() const { return {}; }
+};
+struct bounded_in_memory {
+    ends<std::string> operator()() const { return bounded<std::string>(1024); }
 };
 
-BENCHMARK(spill_in<gantry_spill>)
-    ->Name("spill_in/gantry")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_in<unbounded_channel>)
-    ->Name("spill_in/x_memory")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_in<framed_file>)
-    ->Name("spill_in/framed_file")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_in<lmdb_queue>)
-    ->Name("spill_in/lmdb")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_in<leveldb_queue>)
-    ->Name("spill_in/leveldb")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_in<rocksdb_queue>)
-    ->Name("spill_in/rocksdb")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_out<gantry_spill>)
-    ->Name("spill_out/gantry")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_out<unbounded_channel>)
-    ->Name("spill_out/x_memory")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_out<framed_file>)
-    ->Name("spill_out/framed_file")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_out<lmdb_queue>)
-    ->Name("spill_out/lmdb")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_out<leveldb_queue>)
-    ->Name("spill_out/leveldb")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
-BENCHMARK(spill_out<rocksdb_queue>)
-    ->Name("spill_out/rocksdb")
-    ->ArgName("bytes")
-    ->Arg(100)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+template<class Make>
+void add_memory(const char* name) {
+    const std::pair<const char*, void (*)(benchmark::State&, Make)> workloads[] = {
+        {"memory/", memory<Make>}, {"memory_singly/", memory_singly<Make>}, {"memory_threads/", memory_threads<Make>}};
+    for (const auto& [workload, run] : workloads)
+        benchmark::RegisterBenchmark((std::string(workload) + name).c_str(),
+                                     [run](benchmark::State& state) { run(state, Make()); })
+            ->ArgName("bytes")
+            ->Arg(100)
+            ->Arg(1024)
+            ->UseRealTime()
+            ->MeasureProcessCPUTime();
+}
 
-void memory_gantry(benchmark::State& state) {
-    memory(state, spilling_in_memory);
+template<class Queue>
+void push_durably(benchmark::State& state, needs what) {
+    static std::unique_ptr<Queue> queue;
+    if (state.thread_index() == 0)
+        queue = std::make_unique<Queue>(what);
+    const auto bytes = static_cast<std::size_t>(state.range(0));
+    const auto size = static_cast<std::size_t>(state.range(1));
+    std::vector<std::string> batch;
+    for (auto _ : state) {
+        fill(batch, bytes, size);
+        queue->push(batch);
+    }
+    if (state.thread_index() == 0)
+        queue.reset();
+    state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(size));
 }
-void memory_bounded(benchmark::State& state) {
-    memory(state, [] { return bounded<std::string>(1024); });
-}
-BENCHMARK(memory_gantry)->Name("memory/gantry")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(memory_bounded)->Name("memory/bounded")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
 
-void durable_gantry(benchmark::State& state) {
-    push_batches<gantry_spill>(state, spill_durability::durable);
+template<class Queue>
+void add_durable(const char* name, bool from_threads = true) {
+    for (const needs what : {needs::kill, needs::power}) {
+        const std::string full = std::string(what == needs::kill ? "durable/" : "synced/") + name;
+        const auto run = [what](benchmark::State& state) {
+            push_durably<Queue>(state, what);
+        };
+        benchmark::RegisterBenchmark(full.c_str(), run)
+            ->ArgNames({"bytes", "batch"})
+            ->Args({100, 64})
+            ->Args({1024, 64})
+            ->Args({100, 1})
+            ->UseRealTime()
+            ->MeasureProcessCPUTime();
+        if (from_threads)
+            benchmark::RegisterBenchmark(full.c_str(), run)
+                ->ArgNames({"bytes", "batch"})
+                ->Args({100, 64})
+                ->Args({100, 1})
+                ->Threads(4)
+                ->UseRealTime()
+                ->MeasureProcessCPUTime();
+    }
 }
-void durable_file(benchmark::State& state) {
-    push_batches<framed_file>(state, false, true);
-}
-BENCHMARK(durable_gantry)->Name("durable/gantry")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(push_singly)->Name("durable/gantry_one_by_one")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(durable_file)->Name("durable/framed_file")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(push_batches<lmdb_queue>)->Name("durable/lmdb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(push_batches<leveldb_queue>)->Name("durable/leveldb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(push_batches<rocksdb_queue>)->Name("durable/rocksdb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
 
-void synced_gantry(benchmark::State& state) {
-    push_batches<gantry_spill>(state, spill_durability::durable, spool_sync::each);
-}
-void synced_file(benchmark::State& state) {
-    push_batches<framed_file>(state, true);
-}
-void synced_lmdb(benchmark::State& state) {
-    push_batches<lmdb_queue>(state, true);
-}
-BENCHMARK(synced_gantry)->Name("synced/gantry")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(synced_file)->Name("synced/framed_file")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
-BENCHMARK(synced_lmdb)->Name("synced/lmdb")->ArgName("bytes")->Arg(100)->Arg(1024)->UseRealTime();
+// A spool as a killed process left it.
+class killed_spool {
+public:
+    void push(std::span<std::string> values) {
+        spool_batch batch;
+        std::uint64_t number = spool_->next_sequence();
+        for (const std::string& each : values)
+            batch.add(number++, std::as_bytes(std::span(each)));
+        require(spool_->append(batch).has_value());
+    }
+    void reopen() {
+        spool_.reset();
+        spool_ = open();
+        require(spool_->statistics().unacknowledged != 0);
+    }
 
-BENCHMARK(reopen)
-    ->Name("reopen/gantry")
-    ->ArgName("megabytes")
-    ->Arg(64)
-    ->Arg(1024)
-    ->UseRealTime()
-    ->Unit(benchmark::kMillisecond);
+private:
+    [[nodiscard]] std::unique_ptr<spool> open() {
+        return spool::open(storage_, folder_ / "spool", {.disk_bytes_max = std::uint64_t{32} << 30U}).value();
+    }
+
+    folder folder_;
+    posix_storage storage_;
+    std::unique_ptr<spool> spool_ = open();
+};
+
+template<class Queue, class... Needs>
+void add_reopen(const char* name, Needs... what) {
+    benchmark::RegisterBenchmark((std::string("reopen/") + name).c_str(),
+                                 [what...](benchmark::State& state) {
+                                     Queue queue(what...);
+                                     std::vector<std::string> batch;
+                                     fill(batch, 100, 2000);
+                                     for (std::int64_t written = 0; written < state.range(0) << 20U;
+                                          written += 2000 * 100)
+                                         queue.push(batch);
+                                     for (auto _ : state)
+                                         queue.reopen();
+                                     state.SetItemsProcessed(state.iterations());
+                                 })
+        ->ArgName("megabytes")
+        ->Arg(64)
+        ->Arg(1024)
+        ->UseRealTime()
+        ->MeasureProcessCPUTime()
+        ->Unit(benchmark::kMillisecond);
+}
+
+const bool added = [] {
+    add_memory<spilling_in_memory>("gantry");
+    add_memory<bounded_in_memory>("bounded");
+    add_spill<gantry_spill>("gantry", {10, 100, 1000, 10000});
+    add_spill<unbounded_channel>("x_memory");
+    add_spill<framed_file>("framed_file");
+    add_spill<lmdb_queue>("lmdb");
+    add_spill<leveldb_queue>("leveldb");
+    add_spill<rocksdb_queue>("rocksdb");
+    add_durable<gantry_spill>("gantry");
+    add_durable<framed_file>("framed_file", false);
+    add_durable<lmdb_queue>("lmdb");
+    add_durable<leveldb_queue>("leveldb");
+    add_durable<rocksdb_queue>("rocksdb");
+    add_reopen<killed_spool>("gantry");
+    add_reopen<lmdb_queue>("lmdb", needs::kill);
+    add_reopen<leveldb_queue>("leveldb", needs::kill);
+    add_reopen<rocksdb_queue>("rocksdb", needs::kill);
+    return true;
+}();
 
 } // namespace
 

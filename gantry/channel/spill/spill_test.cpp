@@ -357,6 +357,29 @@ TEST(Spill, IsSelectedLikeOthers) {
     EXPECT_EQ(select(on(made->rx, [](pop_result<int>) { return 1; }), after(1ms, [] { return 2; })), 2);
 }
 
+// Objects lie in blocks: whole ones, a part of one, and what is left at the end.
+TEST(Spill, ManyObjectsPassThroughMemoryAndTheRestIsDestroyed) {
+    check::fault_storage storage;
+    auto made = spill<order>(storage, "/spill");
+    ASSERT_TRUE(made);
+    auto& [tx, rx, disk] = *made;
+    std::vector<order> batch;
+    std::uint64_t in = 0;
+    std::uint64_t out = 0;
+    for (const std::size_t round : {1U, 1000U, 3U, 500U}) {
+        batch.clear();
+        for (std::size_t i = 0; i != round; ++i, ++in)
+            batch.push_back({.number = in, .name = std::string(50, 'x')});
+        ASSERT_TRUE(tx.push_range(batch));
+        EXPECT_EQ(disk.statistics().elements, in - out);
+        EXPECT_GT(disk.statistics().memory_bytes, (in - out) * 50);
+        for (std::size_t i = 0; i != round - round / 4; ++i)
+            ASSERT_EQ(rx.pop().value().number, out++);
+    }
+    EXPECT_EQ(disk.statistics().spilled, 0U);
+    EXPECT_GT(rx.size(), 300U);
+}
+
 TEST(Spill, AUsersTypeHasItsOwnCodec) {
     check::fault_storage storage;
     auto made = spill<order>(storage, "/spill", small(spill_durability::durable));

@@ -19,9 +19,15 @@
 // What is durable goes through the tail always: the sender that finds nobody writing writes what all have put there,
 // the others wait for it (group commit); what was written stays in cached_ while the receiver keeps up.
 //
-// Disk operations are outside of the lock. Three flags make each of them one thread's: writing_, reading_, acking_.
+// There are two locks. push_mutex_ is all that a sender takes while direct_ says that nothing lies behind objects_;
+// everything else, popping objects too, is under mutex_, so a sender and a receiver do not meet while memory suffices.
+// A sender that has to put something behind takes both, clears direct_, and goes on under mutex_; one that comes later
+// takes both as well, and sets it again if nothing is left behind and nobody is about to put something there
+// (spilling_).
 //
-// Threads: everything from any thread. Progress: attempts block for the disk. Ordering: FIFO; linearization inside the
+// Disk operations are outside of the locks. Three flags make each of them one thread's: writing_, reading_, acking_.
+//
+// Threads: everything from any thread. Progress: attempts block for the disk. Ordering: FIFO; linearization inside a
 // lock, where the element enters the tail or objects_ and where it is taken; for durable elements where their block was
 // written. Cost: a lock, and a move or a copy; one system call for each block. Failure: see spill.hpp.
 // Lifetime: as core_base. Origin: ours; group commit after DeWitt et al., "Implementation Techniques for Main Memory
@@ -30,9 +36,9 @@
 #include <gantry/base/assert.hpp>
 #include <gantry/base/tuning.hpp>
 #include <gantry/channel/detail/core.hpp>
-#include <gantry/channel/detail/element_queue.hpp>
 #include <gantry/channel/spill/codec.hpp>
 #include <gantry/channel/spill/detail/format.hpp>
+#include <gantry/channel/spill/detail/object_queue.hpp>
 #include <gantry/channel/spill/spool.hpp>
 #include <gantry/sync/condition_variable.hpp>
 #include <gantry/sync/mutex.hpp>
@@ -126,23 +132,42 @@ public:
     }
 
     errc attempt_push(T& value) override {
-        std::size_t pushed = 0;
-        return attempt_push_range(std::span(&value, 1), pushed);
+        std::size_t done = 0;
+        const std::span<T> values(&value, 1);
+        if (durable_)
+            return push_durably(values, done);
+        lock_type pushing(push_mutex_);
+        if (direct_ && objects_.try_push(value, objects_bytes_max_, codec::memory_size)) [[likely]] {
+            pushing.unlock();
+            this->call_one(side::pop);
+            return {};
+        }
+        return push_behind(pushing, values, done);
     }
 
     errc attempt_push_range(std::span<T> values, std::size_t& pushed) override {
-        errc reason{};
-        std::size_t done = 0;
-        news told;
-        {
-            lock_type lock(mutex_);
-            reason = durable_ ? push_durably(lock, values, done) : push_all(lock, values, done);
-            told = news_of(false);
-            told.readable = told.readable || done != 0;
+        if (durable_)
+            return push_durably(values, pushed);
+        struct counting {
+            spill_core& self;
+            std::size_t& pushed;
+            std::size_t done = 0;
+            bool told = false;
+            ~counting() {
+                pushed += done;
+                if (done != 0 && !told)
+                    self.call_one(side::pop);
+            }
+        } counts{*this, pushed}; // also when there is no memory for the rest
+        lock_type pushing(push_mutex_);
+        if (direct_) {
+            objects_.push(values, objects_bytes_max_, counts.done, codec::memory_size);
+            if (counts.done == values.size()) [[likely]]
+                return {};
         }
-        tell(told);
-        pushed += done;
-        return done != 0 ? errc{} : reason;
+        const errc reason = push_behind(pushing, values, counts.done);
+        counts.told = true;
+        return reason;
     }
 
     errc attempt_pop(pop_result<T>& into) override {
@@ -150,6 +175,19 @@ public:
         news told;
         {
             lock_type lock(mutex_);
+            if (objects_are_next()) [[likely]] {
+                into.emplace(std::move(objects_.front()));
+                objects_.pop_front();
+                if (!has_more_to_tell()) [[likely]] {
+                    lock.unlock();
+                    this->call_one(side::push);
+                    return {};
+                }
+                told = after_objects();
+                lock.unlock();
+                tell(told);
+                return {};
+            }
             std::optional<leased<T>> taken;
             reason = take(lock, taken);
             if (taken) {
@@ -169,6 +207,12 @@ public:
         news told;
         {
             lock_type lock(mutex_);
+            if (objects_are_next()) [[likely]] {
+                // Also when the sink throws.
+                const telling tells{*this, lock};
+                objects_.pop_some(out, max, popped);
+                return {};
+            }
             std::optional<leased<T>> taken;
             while (done != max && (done == 0 || has_next())) {
                 reason = take(lock, taken);
@@ -235,8 +279,8 @@ public:
         {
             const std::scoped_lock lock(mutex_);
             now = statistics_;
-            now.elements = count_;
-            now.memory_bytes = used_ + refilled_;
+            now.elements = count();
+            now.memory_bytes = memory_bytes();
             now.leased = leased_;
         }
         now.disk = spool_->statistics();
@@ -261,12 +305,12 @@ public:
     }
     [[nodiscard]] std::size_t size() noexcept override {
         const std::scoped_lock lock(mutex_);
-        return static_cast<std::size_t>(count_);
+        return static_cast<std::size_t>(count());
     }
     [[nodiscard]] std::optional<std::size_t> capacity() const noexcept override { return std::nullopt; }
     [[nodiscard]] std::optional<std::size_t> bytes() noexcept override {
         const std::scoped_lock lock(mutex_);
-        return used_ + refilled_;
+        return memory_bytes();
     }
     [[nodiscard]] const char* kind_name() const noexcept override { return "spill"; }
 
@@ -294,12 +338,6 @@ public:
     ~spill_core() override { static_cast<void>(finish()); }
 
 private:
-    struct held {
-        held(T&& from, std::size_t counted) noexcept : value(std::move(from)), bytes(counted) {}
-        T value;
-        std::size_t bytes;
-    };
-
     // Who waits for a block of durable elements to be written.
     struct ticket {
         bool done = false;
@@ -334,7 +372,24 @@ private:
         if (told.room)
             this->call_one(side::push);
     }
-    [[nodiscard]] bool is_at_end() const noexcept { return closed_ && count_ == 0 && leased_ == 0; }
+    // Tells at the end of a pop of objects.
+    struct telling {
+        spill_core& self;
+        lock_type& lock;
+        ~telling() {
+            const news told = self.after_objects();
+            lock.unlock();
+            self.tell(told);
+        }
+    };
+    [[nodiscard]] bool has_more_to_tell() const noexcept { return arrived_ || closed_ || stuck_; }
+    [[nodiscard]] news after_objects() noexcept {
+        stuck_ = false;
+        return news_of(true);
+    }
+    [[nodiscard]] std::uint64_t count() const noexcept { return count_ + objects_.size(); }
+    [[nodiscard]] std::size_t memory_bytes() const noexcept { return used_ + refilled_ + objects_.bytes(); }
+    [[nodiscard]] bool is_at_end() const noexcept { return closed_ && count() == 0 && leased_ == 0; }
 
     [[nodiscard]] static std::size_t framed(const T& value) {
         return (record_header_bytes + codec::encoded_size(value) + record_alignment - 1) / record_alignment *
@@ -344,7 +399,7 @@ private:
     // What refilling may take at any time, beside what is used; and what objects may not take of the rest.
     [[nodiscard]] std::size_t reserve() const noexcept { return (limits_.compresses ? 4 : 1) * block_max_; }
     [[nodiscard]] std::size_t room() const noexcept {
-        const std::size_t taken = used_ + reserve();
+        const std::size_t taken = used_ + objects_.bytes() + reserve();
         return taken < limits_.memory_bytes_max ? limits_.memory_bytes_max - taken : 0;
     }
     [[nodiscard]] bool nothing_behind() const noexcept {
@@ -354,16 +409,75 @@ private:
         return (!tail_.empty() && tail_.back().records.bytes().size() + bytes <= tail_.back().records.capacity()) ||
                room() >= std::max(bytes, block_bytes_);
     }
-    [[nodiscard]] bool has_next() const noexcept {
-        return !returned_.empty() || objects_.size() != 0 || !cached_.empty() ||
+    // Objects come out, and nothing else is to be done with it.
+    [[nodiscard]] bool objects_are_next() noexcept {
+        return !objects_.is_empty() && returned_.empty() && done_.empty();
+    }
+    [[nodiscard]] bool has_next() noexcept {
+        return !returned_.empty() || !objects_.is_empty() || !cached_.empty() ||
                (!reading_ && (read_next_ < disk_end_ || (!durable_ && !writing_ && !tail_.empty())));
     }
 
     // ------------------------------------------------------------------------------------------------------- pushing
 
-    errc push_all(lock_type& lock, std::span<T> values, std::size_t& done) {
-        for (T& value : values) {
-            if (const errc reason = push_one(lock, value); reason != errc{})
+    // For who finds no room among the objects, or that he may not go there; goes on behind the first `done`.
+    [[gnu::noinline]] errc push_behind(lock_type& pushing, std::span<T> values, std::size_t& done) {
+        lock_type lock(mutex_);
+        errc reason{};
+        if (may_go_directly(values, done))
+            pushing.unlock();
+        else
+            reason = spill_all(pushing, lock, values, done);
+        return tell_pushed(lock, reason, done);
+    }
+    errc push_durably(std::span<T> values, std::size_t& pushed) {
+        lock_type lock(mutex_);
+        std::size_t done = 0;
+        const errc reason = commit_all(lock, values, done);
+        pushed += done;
+        return tell_pushed(lock, reason, done);
+    }
+    errc tell_pushed(lock_type& lock, errc reason, std::size_t done) noexcept {
+        news told = news_of(false);
+        told.readable = told.readable || done != 0;
+        lock.unlock();
+        tell(told);
+        return done != 0 ? errc{} : reason;
+    }
+
+    // Under both locks, for who could not: whether all values went there now. If not, nobody may from now on.
+    bool may_go_directly(std::span<T> values, std::size_t& done) {
+        if (!direct_) {
+            if (closed_ || spilling_ != 0 || !nothing_behind())
+                return false;
+            // As nothing was put behind objects since, or they were popped before it was.
+            objects_first_ = next_ - objects_.pushed();
+            const std::size_t others = reserve() + 2 * block_max_;
+            objects_bytes_max_ = limits_.memory_bytes_max > others ? limits_.memory_bytes_max - others : 0;
+            direct_ = true;
+            objects_.push(values, objects_bytes_max_, done, codec::memory_size);
+            if (done == values.size())
+                return true;
+        }
+        direct_ = false;
+        next_ = objects_first_ + objects_.pushed();
+        return false;
+    }
+
+    errc spill_all(lock_type& pushing, lock_type& lock, std::span<T> values, std::size_t& done) {
+        // Nobody goes directly before what this one has to put there is there.
+        const struct counting {
+            lock_type& lock;
+            unsigned& senders;
+            ~counting() {
+                if (!lock.owns_lock()) // the spool had no memory
+                    lock.lock();
+                --senders;
+            }
+        } counted{lock, ++spilling_};
+        pushing.unlock();
+        while (done != values.size()) {
+            if (const errc reason = push_one(lock, values[done]); reason != errc{})
                 return reason;
             ++done;
         }
@@ -373,16 +487,6 @@ private:
     errc push_one(lock_type& lock, T& value) {
         if (closed_)
             return this->end();
-        const std::size_t bytes = codec::memory_size(value);
-        if (nothing_behind() && bytes <= room() && room() - bytes >= 2 * block_max_) {
-            if (objects_.size() == 0)
-                objects_first_ = next_;
-            objects_.emplace_back(std::move(value), bytes);
-            used_ += bytes;
-            ++next_;
-            ++count_;
-            return {};
-        }
         const std::size_t size = framed(value);
         bool drop = false;
         if (const errc reason = find_room(lock, size, drop); reason != errc{} || drop)
@@ -521,7 +625,7 @@ private:
         return reason;
     }
 
-    errc push_durably(lock_type& lock, std::span<T> values, std::size_t& done) {
+    errc commit_all(lock_type& lock, std::span<T> values, std::size_t& done) {
         std::vector<std::shared_ptr<ticket>> tickets; // of the values, in order
         std::vector<std::size_t> counts;
         for (;;) {
@@ -599,13 +703,10 @@ private:
                 --count_;
                 return {};
             }
-            if (objects_.size() != 0) {
-                held& front = objects_.front();
-                into.emplace(
-                    leased<T>{.sequence = objects_first_++, .on_disk = false, .value = std::move(front.value)});
-                used_ -= front.bytes;
+            if (!objects_.is_empty()) {
+                const std::uint64_t sequence = objects_first_ + objects_.popped();
+                into.emplace(leased<T>{.sequence = sequence, .on_disk = false, .value = std::move(objects_.front())});
                 objects_.pop_front();
-                --count_;
                 stuck_ = false;
                 return {};
             }
@@ -736,8 +837,11 @@ private:
     // --------------------------------------------------------------------------------------------------------- the end
 
     void stop() noexcept override {
+        const std::scoped_lock pushing(push_mutex_);
         const std::scoped_lock lock(mutex_);
         closed_ = true;
+        if (std::exchange(direct_, false))
+            next_ = objects_first_ + objects_.pushed();
     }
 
     // What is kept over a restart stays on disk, or is written by the destructor.
@@ -752,7 +856,7 @@ private:
 
     // Elements are destroyed outside of the lock.
     void drop_all(lock_type& lock) noexcept {
-        const element_queue<held> objects(std::move(objects_));
+        const object_queue<T> objects(std::move(objects_));
         const std::deque<leased<T>> returned(std::move(returned_));
         returned_.clear();
         cached_.clear();
@@ -791,8 +895,8 @@ private:
         for (const leased<T>& each : returned_)
             if (!each.on_disk)
                 add_value(each.sequence, each.value);
-        for (; objects_.size() != 0; objects_.pop_front())
-            add_value(objects_first_++, objects_.front().value);
+        for (; !objects_.is_empty(); objects_.pop_front())
+            add_value(objects_first_ + objects_.popped(), objects_.front());
         for (cached_block& each : cached_)
             if (!each.on_disk)
                 add_records(each.records);
@@ -810,17 +914,23 @@ private:
     const std::size_t block_bytes_;
     const std::unique_ptr<Spool> spool_; // appended to by who set writing_, read by who set reading_, and so on
 
+    // Guarded by push_mutex_, which is taken before mutex_. objects_first_ is changed under both.
+    sync::mutex push_mutex_;
+    bool direct_ = false; // nothing lies behind objects_, and nobody is about to put something there
+    std::size_t objects_bytes_max_ = 0;
+    // Pushed to under push_mutex_, popped from under mutex_.
+    object_queue<T> objects_;
+
     // Guarded by mutex_.
     sync::mutex mutex_;
     sync::condition_variable changed_; // a block was written or read, acknowledgements were kept
     std::deque<leased<T>> returned_;   // ascending
-    element_queue<held> objects_{std::nullopt};
-    std::uint64_t objects_first_ = 1; // number of the first of them
+    std::uint64_t objects_first_ = 1;  // the number that the first object of all has, or would have by now
     std::deque<cached_block> cached_;
     std::deque<tail_block> tail_;
     batch refill_;                     // memory for the next one; reading_'s
     std::vector<sequence_range> done_; // on disk, popped, not yet acknowledged
-    std::uint64_t next_ = 1;
+    std::uint64_t next_ = 1;           // not while direct_
     std::uint64_t disk_end_ = 1;
     std::uint64_t read_next_ = 1;
     std::uint64_t acks_wanted_ = 0;
@@ -828,9 +938,10 @@ private:
     std::uint64_t acks_failed_ = 0; // up to here the latest failure reached
     std::optional<spool_error> ack_error_;
     std::uint64_t lost_ = 0;
-    std::uint64_t count_ = 0;
+    std::uint64_t count_ = 0; // without objects
     std::uint64_t leased_ = 0;
-    std::size_t used_ = 0;     // objects, blocks
+    unsigned spilling_ = 0;    // senders in spill_all()
+    std::size_t used_ = 0;     // blocks
     std::size_t refilled_ = 0; // of the reserve
     std::size_t block_max_;    // the largest block so far
     bool writing_ = false;
