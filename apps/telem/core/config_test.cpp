@@ -138,8 +138,9 @@ TEST(Config, Spill) {
     EXPECT_EQ(spill->text("durability"), "volatile_overflow");
     EXPECT_EQ(spill->text("when_full"), "block");
 
-    const auto other = telem::read_config(spilling(
-        R"({ dir = "q", memory = 2000000, disk = "3 GiB", durability = "durable_on_drain", when_full = "drop_oldest" })"));
+    const auto other = telem::read_config(
+        spilling(R"({ dir = "q", memory = 2000000, disk = "3 GiB", durability = "durable_on_drain", )"
+                 R"(when_full = "drop_oldest" })"));
     ASSERT_TRUE(other.has_value());
     const std::string printed = telem::print_config(*other);
     EXPECT_THAT(printed, testing::HasSubstr("to = [{ node = 'out', spill = { dir = 'q', memory = '2000000', disk = "

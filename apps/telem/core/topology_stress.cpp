@@ -205,7 +205,7 @@ TEST(TopologyStress, NothingIsLost) {
 
 // Arrows that spill do the same, whatever they promise.
 TEST(TopologyStress, NothingIsLostOnArrowsThatSpill) {
-    flood(5'000, R"({ node = "low", spill = { dir = "/low", memory = "1MiB", durability = "durable_on_drain" } })",
+    flood(15'000, R"({ node = "low", spill = { dir = "/low", memory = "1MiB", durability = "durable_on_drain" } })",
           R"({ node = "all", spill = { dir = "/all", memory = "1MiB", durability = "durable" } })",
           R"({ node = "out", spill = { dir = "/out", memory = "1MiB" } })");
 }
