@@ -2,6 +2,7 @@
 #include <apps/telem/core/help.hpp>
 #include <apps/telem/core/options.hpp>
 #include <apps/telem/core/runtime.hpp>
+#include <gantry/base/posix_storage.hpp>
 
 #include <fmt/format.h>
 #include <spdlog/sinks/stdout_sinks.h>
@@ -101,7 +102,8 @@ exit_code start(int argc, const char* const* argv, spdlog::logger& log) {
     const auto time = telem::system_clock();
     const auto sockets = telem::system_network();
     const auto console = telem::file_output(STDOUT_FILENO);
-    return telem::run(*config, {*time, *sockets, *console, telem::name_secret::draw()},
+    gantry::posix_storage disk;
+    return telem::run(*config, {*time, *sockets, *console, telem::name_secret::draw(), &disk},
                       [&](std::string_view line) { log.info("{}", line); });
 }
 

@@ -34,6 +34,7 @@ public:
         return admit(name, std::forward<Make>(make));
     }
 
+    [[nodiscard]] bool has_fresh() const noexcept { return !fresh_.empty(); }
     [[nodiscard]] bool full() const noexcept { return bytes_ >= bytes_max_; }
     void grew(std::size_t before, std::size_t after) noexcept { bytes_ += after - before; }
 
@@ -167,6 +168,9 @@ public:
         gauge(kept_, 0);
     }
 
+    // A point that no report shows yet comes again.
+    bool settled() const override { return !kept_.has_fresh(); }
+
 private:
     using sketch = gantry::sketch::ckms<std::uint32_t>;
 
@@ -207,6 +211,8 @@ public:
             [&](auto& one) { out.add(meaning(), beat.time, {one.name, 0, one.kept.mean(), one.kept.count()}); });
         gauge(kept_, 0);
     }
+
+    bool settled() const override { return !kept_.has_fresh(); }
 
 private:
     using mean = gantry::sketch::basic_moving_average<std::uint32_t>;

@@ -8,7 +8,8 @@
 #include <toml++/toml.h>
 
 #include <algorithm>
-#include <cmath>
+#include <charconv>
+#include <filesystem>
 #include <sstream>
 
 namespace telem {
@@ -46,6 +47,43 @@ std::string shown(std::string_view name) {
         safe += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
     }
     return safe + (name.size() > 64 ? "..." : "");
+}
+
+struct unit {
+    std::string_view name;
+    unsigned shift;
+};
+constexpr std::array<unit, 4> units{{{"TiB", 40}, {"GiB", 30}, {"MiB", 20}, {"KiB", 10}}};
+
+// `64MiB`, `64 MiB`, or `67108864`.
+std::optional<std::uint64_t> parse_size(std::string_view text) {
+    std::uint64_t number = 0;
+    const auto [end, broken] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (broken != std::errc()) {
+        return std::nullopt;
+    }
+    std::string_view rest(end, static_cast<std::size_t>(text.data() + text.size() - end));
+    if (rest.empty()) {
+        return number;
+    }
+    if (rest.starts_with(' ')) {
+        rest.remove_prefix(1);
+    }
+    const auto found = std::ranges::find(units, rest, &unit::name);
+    if (found == units.end() || number > (UINT64_MAX >> found->shift)) {
+        return std::nullopt;
+    }
+    return number << found->shift;
+}
+
+// In the largest unit that shows all of it.
+std::string print_size(std::uint64_t bytes) {
+    for (const unit& one : units) {
+        if (bytes != 0 && bytes % (std::uint64_t{1} << one.shift) == 0) {
+            return fmt::format("{}{}", bytes >> one.shift, one.name);
+        }
+    }
+    return fmt::format("{}", bytes);
 }
 
 class reader {
@@ -93,9 +131,9 @@ private:
         for (const auto& [key, value] : root) {
             const std::string_view name = key.str();
             if (name == "flush_every_ms") {
-                read_top_integer(name, value, 1, 86'400'000, made_.flush_every_ms);
+                made_.flush_every_ms = integer_in(name, value, 1, 86'400'000).value_or(made_.flush_every_ms);
             } else if (name == "names_bytes_max") {
-                read_top_integer(name, value, 1U << 18U, 1e15, made_.names_bytes_max);
+                made_.names_bytes_max = size_in(name, value, 1U << 18U, 1e15).value_or(made_.names_bytes_max);
             } else if (std::ranges::find(all_sections(), name) != all_sections().end()) {
                 read_section(name, value);
             } else {
@@ -115,13 +153,6 @@ private:
         }
     }
 
-    void read_top_integer(std::string_view name, const toml::node& value, double least, double most,
-                          std::uint64_t& out) {
-        if (const auto got = integer_in(name, value, least, most)) {
-            out = *got;
-        }
-    }
-
     std::optional<std::uint64_t> integer_in(std::string_view name, const toml::node& value, double least, double most) {
         const auto* number = value.as_integer();
         if (number == nullptr) {
@@ -136,6 +167,28 @@ private:
             return std::nullopt;
         }
         return static_cast<std::uint64_t>(number->get());
+    }
+
+    std::optional<std::uint64_t> size_in(std::string_view name, const toml::node& value, double least, double most) {
+        std::optional<std::uint64_t> got;
+        std::string given(type_name(value));
+        if (const auto* number = value.as_integer()) {
+            given = fmt::format("{}", number->get());
+            if (number->get() >= 0) {
+                got = static_cast<std::uint64_t>(number->get());
+            }
+        } else if (const auto* text = value.as_string()) {
+            given = fmt::format("`{}`", shown(text->get()));
+            got = parse_size(text->get());
+        }
+        if (!got || static_cast<double>(*got) < least || static_cast<double>(*got) > most) {
+            complain(
+                at(value.source()),
+                "{} is {}; expected bytes from {:.0f} to {:.0f}, as an integer or as \"64MiB\" (KiB, MiB, GiB, TiB)",
+                name, given, least, most);
+            return std::nullopt;
+        }
+        return got;
     }
 
     void read_section(std::string_view section, const toml::node& value) {
@@ -253,19 +306,117 @@ private:
             complain(at(value.source()), "{}: to is empty; expected the names of the nodes that it feeds", full);
         }
         for (const toml::node& one : *list) {
-            const auto* name = one.as_string();
-            if (name == nullptr) {
-                complain(at(one.source()), "{}: to holds {}; expected node names", full, type_name(one));
-            } else if (std::ranges::find(made.to, name->get(), &edge_config::name) != made.to.end()) {
-                complain(at(one.source()), "{}: to names `{}` twice; expected each node once", full,
-                         shown(name->get()));
+            auto edge = read_edge(full, one);
+            if (!edge) {
+                continue;
+            }
+            if (std::ranges::find(made.to, edge->name, &edge_config::name) != made.to.end()) {
+                complain(edge->at, "{}: to names `{}` twice; expected each node once", full, shown(edge->name));
             } else {
-                made.to.push_back({name->get(), at(one.source()), 0});
+                made.to.push_back(*std::move(edge));
             }
         }
     }
 
-    void read_value(const std::string& full, const key_spec& spec, const toml::node& value, node_config& made) {
+    // `"name"`, or `{ node = "name", spill = { ... } }`.
+    std::optional<edge_config> read_edge(const std::string& full, const toml::node& one) {
+        if (const auto* name = one.as_string()) {
+            return edge_config{.name = name->get(), .at = at(one.source()), .target = 0, .spill = {}};
+        }
+        const auto* table = one.as_table();
+        if (table == nullptr) {
+            complain(at(one.source()),
+                     "{}: to holds {}; expected node names, or tables such as {{ node = \"NAME\", "
+                     "spill = {{ dir = \"DIR\" }} }}",
+                     full, type_name(one));
+            return std::nullopt;
+        }
+        edge_config made;
+        made.at = at(one.source());
+        bool named = false;
+        for (const auto& [key, value] : *table) {
+            if (key.str() == "node") {
+                named = true;
+                if (const auto* name = value.as_string()) {
+                    made.name = name->get();
+                    made.at = at(value.source());
+                } else {
+                    complain(at(value.source()), "{}: to: node is {}; expected the name of a node", full,
+                             type_name(value));
+                    return std::nullopt;
+                }
+            } else if (key.str() != "spill") {
+                complain(at(key.source()), "{}: to: unknown key `{}`; expected one of: node, spill", full,
+                         shown(key.str()));
+            }
+        }
+        if (!named) {
+            complain(made.at, "{}: to: no `node`; expected the name of a node", full);
+            return std::nullopt;
+        }
+        if (const toml::node* spill = table->get("spill")) {
+            read_spill(fmt::format("{}: to {}: spill", full, shown(made.name)), *spill, made);
+        }
+        return made;
+    }
+
+    void read_spill(const std::string& full, const toml::node& value, edge_config& edge) {
+        const auto* table = value.as_table();
+        if (table == nullptr) {
+            complain(at(value.source()), "{} is {}; expected a table such as {{ dir = \"DIR\" }}", full,
+                     type_name(value));
+            return;
+        }
+        spill_config& made = edge.spill.emplace();
+        made.at = at(value.source());
+        for (const auto& [key, inside] : *table) {
+            const auto spec = std::ranges::find(all_spill_keys(), key.str(), &key_spec::name);
+            if (spec == all_spill_keys().end()) {
+                std::vector<std::string_view> known;
+                std::ranges::transform(all_spill_keys(), std::back_inserter(known), &key_spec::name);
+                complain(at(key.source()), "{}: unknown key `{}`; expected one of: {}", full, shown(key.str()),
+                         fmt::join(known, ", "));
+            } else {
+                read_value(full, *spec, inside, made);
+            }
+        }
+        for (const key_spec& spec : all_spill_keys()) {
+            if (table->get(spec.name) == nullptr) {
+                if (spec.required) {
+                    complain(made.at, "{}: no `{}`; expected {}", full, spec.name, spec.meaning);
+                }
+                made.values.insert_or_assign(std::string(spec.name), spec.fallback);
+            }
+        }
+        if (made.integer("disk") < made.integer("memory")) {
+            complain(made.at, "{}: disk ({}) is less than memory ({}); expected at least as much", full,
+                     print_size(made.integer("disk")), print_size(made.integer("memory")));
+        }
+        if (made.text("durability") == "durable" && made.text("when_full") == "drop_oldest") {
+            complain(made.at,
+                     "{}: durability `durable` keeps what was accepted and when_full `drop_oldest` drops it; expected "
+                     "another of one of them",
+                     full);
+        }
+        if (const std::string& dir = made.text("dir"); !dir.empty()) {
+            const auto [twin, is_new] = directories_.emplace(plain_path(dir), full);
+            if (!is_new) {
+                complain(made.at, "{}: dir `{}` is also that of {}; expected a directory of its own for every spill",
+                         full, shown(dir), twin->second);
+            }
+        }
+    }
+
+    // The same for two ways to write the same path, as far as its text tells.
+    static std::string plain_path(const std::string& path) {
+        std::string plain = std::filesystem::path(path).lexically_normal().string();
+        while (plain.size() > 1 && plain.ends_with('/')) {
+            plain.pop_back();
+        }
+        return plain;
+    }
+
+    void read_value(const std::string& full, const key_spec& spec, const toml::node& value, keyed_config& made) {
         const place where = at(value.source());
         const std::string key = fmt::format("{}: {}", full, spec.name);
         config_value read = spec.fallback;
@@ -283,7 +434,11 @@ private:
                 read = *got;
             }
             break;
+        case key_type::size:
+            read = size_in(key, value, spec.least, spec.most).value_or(std::get<std::uint64_t>(spec.fallback));
+            break;
         case key_type::text:
+        case key_type::path:
         case key_type::choice:
         case key_type::address:
             read_text(key, spec, value, read);
@@ -313,6 +468,12 @@ private:
                    (got.empty() || got.size() > static_cast<std::size_t>(spec.most) ||
                     !std::ranges::all_of(got, [](char c) { return c >= 0x20 && c < 0x7f; }))) {
             complain(where, "{} is `{}`; expected 1 to {:.0f} printable ASCII characters", key, shown(got), spec.most);
+        } else if (spec.type == key_type::path && (got.empty() || got.size() > static_cast<std::size_t>(spec.most) ||
+                                                   std::ranges::any_of(got, [](char c) {
+                                                       return static_cast<unsigned char>(c) < 0x20 || c == 0x7f;
+                                                   }))) {
+            complain(where, "{} is `{}`; expected a path of 1 to {:.0f} bytes without control characters", key,
+                     shown(got), spec.most);
         }
         read = got;
     }
@@ -422,9 +583,10 @@ private:
     // In the order of the file; those of one place in the order in which they were found.
     std::multimap<std::pair<std::uint32_t, std::uint32_t>, std::string> problems_;
     std::vector<bool> fed_;
+    std::map<std::string, std::string> directories_; // of spills, and which
 };
 
-std::string quoted(std::string_view text) {
+std::string toml_text(std::string_view text) {
     std::ostringstream out;
     out << toml::value<std::string>(std::string(text));
     return out.str();
@@ -444,7 +606,7 @@ std::string as_toml(const config_value& value) {
         return as_toml(*real);
     }
     if (const auto* text = std::get_if<std::string>(&value)) {
-        return quoted(*text);
+        return toml_text(*text);
     }
     std::vector<std::string> parts;
     for (const double one : std::get<std::vector<double>>(value)) {
@@ -453,21 +615,35 @@ std::string as_toml(const config_value& value) {
     return fmt::format("[{}]", fmt::join(parts, ", "));
 }
 
+std::string as_toml_edge(const edge_config& edge) {
+    if (!edge.spill) {
+        return toml_text(edge.name);
+    }
+    std::vector<std::string> keys;
+    for (const key_spec& key : all_spill_keys()) {
+        const config_value& value = edge.spill->values.find(key.name)->second;
+        keys.push_back(fmt::format("{} = {}", key.name,
+                                   key.type == key_type::size ? toml_text(print_size(std::get<std::uint64_t>(value)))
+                                                              : as_toml(value)));
+    }
+    return fmt::format("{{ node = {}, spill = {{ {} }} }}", toml_text(edge.name), fmt::join(keys, ", "));
+}
+
 } // namespace
 
-std::uint64_t node_config::integer(std::string_view key) const {
+std::uint64_t keyed_config::integer(std::string_view key) const {
     return std::get<std::uint64_t>(values.find(key)->second);
 }
 
-double node_config::real(std::string_view key) const {
+double keyed_config::real(std::string_view key) const {
     return std::get<double>(values.find(key)->second);
 }
 
-const std::string& node_config::text(std::string_view key) const {
+const std::string& keyed_config::text(std::string_view key) const {
     return std::get<std::string>(values.find(key)->second);
 }
 
-const std::vector<double>& node_config::reals(std::string_view key) const {
+const std::vector<double>& keyed_config::reals(std::string_view key) const {
     return std::get<std::vector<double>>(values.find(key)->second);
 }
 
@@ -483,14 +659,13 @@ std::string print_config(const config& shown) {
                                    shown.flush_every_ms, shown.names_bytes_max);
     for (const node_config& one : shown.nodes) {
         text += fmt::format("\n# {}\n[{}.{}]\nkind = {}\n", one.kind->meaning, one.kind->section, one.name,
-                            quoted(one.kind->name));
+                            toml_text(one.kind->name));
         for (const key_spec& key : one.kind->keys) {
             text += fmt::format("{} = {} # {}\n", key.name, as_toml(one.values.find(key.name)->second), key.meaning);
         }
         if (one.kind->gives != flow::nothing) {
             std::vector<std::string> names;
-            std::ranges::transform(one.to, std::back_inserter(names),
-                                   [](const edge_config& edge) { return quoted(edge.name); });
+            std::ranges::transform(one.to, std::back_inserter(names), as_toml_edge);
             text += fmt::format("to = [{}]\n", fmt::join(names, ", "));
         }
     }

@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <expected>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -36,23 +37,33 @@ struct problem {
 
 using config_value = std::variant<std::uint64_t, double, std::string, std::vector<double>>;
 
-struct edge_config {
-    std::string name;
-    place at;
-    std::size_t target = 0; // index into config::nodes
-};
-
-struct node_config {
-    const kind_spec* kind = nullptr;
-    std::string name;
-    place at;
-    std::map<std::string, config_value, std::less<>> values; // every key of the kind, defaults filled in
-    std::vector<edge_config> to;
+// Keys and values; every key that there is, defaults filled in.
+struct keyed_config {
+    std::map<std::string, config_value, std::less<>> values;
 
     [[nodiscard]] std::uint64_t integer(std::string_view key) const;
     [[nodiscard]] double real(std::string_view key) const;
     [[nodiscard]] const std::string& text(std::string_view key) const;
     [[nodiscard]] const std::vector<double>& reals(std::string_view key) const;
+};
+
+// An arrow whose queue goes on on disk; its keys are all_spill_keys() (kinds.hpp).
+struct spill_config : keyed_config {
+    place at;
+};
+
+struct edge_config {
+    std::string name;
+    place at;
+    std::size_t target = 0; // index into config::nodes
+    std::optional<spill_config> spill;
+};
+
+struct node_config : keyed_config {
+    const kind_spec* kind = nullptr;
+    std::string name;
+    place at;
+    std::vector<edge_config> to;
 };
 
 struct config {

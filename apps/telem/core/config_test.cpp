@@ -51,8 +51,9 @@ TEST(Config, EverySingleMistake) {
         {"flush_every_ms = 0\n" + with(listen), "1:18: flush_every_ms is 0; expected an integer from 1 to 86400000"},
         {"flush_every_ms = 1.5\n" + with(listen),
          "1:18: flush_every_ms is a number with a point; expected an integer from 1 to 86400000"},
-        {"names_bytes_max = 1\n" + with(listen),
-         "1:19: names_bytes_max is 1; expected an integer from 262144 to 1000000000000000"},
+        {"names_bytes_max = 1\n" + with(listen), "1:19: names_bytes_max is 1; expected bytes from 262144 to "
+                                                 "1000000000000000, as an integer or as \"64MiB\" (KiB, "
+                                                 "MiB, GiB, TiB)"},
         {"filter = 3\n" + with(listen), "1:10: filter is an integer; expected tables such as [filter.NAME]"},
         {"filter.low = 3\n" + with(listen), "1:8: filter.low is an integer; expected a table [filter.low]"},
         {with(""), "1:9: source.udp: no `listen`; expected address and port"},
@@ -71,7 +72,9 @@ TEST(Config, EverySingleMistake) {
         {with(std::string(listen) + "\nprotocol = \"graphite\""),
          "4:12: source.udp: protocol is `graphite`; expected one of: line"},
         {with(std::string(listen) + "\nreceive_buffer_bytes = true"),
-         "4:24: source.udp: receive_buffer_bytes is a boolean; expected an integer from 4096 to 1073741824"},
+         "4:24: source.udp: receive_buffer_bytes is a boolean; expected bytes from 4096 to 1073741824, as an integer "
+         "or as "
+         "\"64MiB\" (KiB, MiB, GiB, TiB)"},
         {with(listen, "[filter.f]\nkind = \"low\"\nto = [\"out\"]\n"),
          "7:9: filter.f: no `limit`; expected the value that is compared with|7:9: nothing feeds filter `f`; expected "
          "its name behind `to` of another node"},
@@ -96,7 +99,9 @@ TEST(Config, EverySingleMistake) {
         {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = \"out\"\n",
          "4:6: source.udp: to is a string; expected a list of node names"},
         {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [1]\n",
-         "4:7: source.udp: to holds an integer; expected node names"},
+         "4:7: source.udp: to holds an integer; expected node names, or tables such as { node = \"NAME\", spill = { "
+         "dir = "
+         "\"DIR\" } }"},
         {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [\"nowhere\"]\n",
          "4:7: udp feeds `nowhere`, which does not exist; expected the name of a node"},
         {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [\"udp\"]\n",
@@ -104,6 +109,105 @@ TEST(Config, EverySingleMistake) {
          "arrows that never lead back"},
         {with("to = [1]\nto = [2]"), "4:6: Error while parsing key-value pair: cannot redefine existing array 'to'; "
                                      "expected TOML"},
+    };
+    for (const auto& [toml, wanted] : mistakes) {
+        std::string got;
+        for (const std::string& line : problems(toml)) {
+            got += (got.empty() ? "" : "|") + line;
+        }
+        EXPECT_EQ(got, wanted) << toml;
+    }
+}
+
+// A source that feeds the sink `out` (fourth line) by an arrow that spills as `spill` says.
+std::string spilling(std::string_view spill) {
+    return fmt::format("[source.udp]\nkind = \"udp\"\nlisten = \"127.0.0.1:1990\"\nto = [{{ node = \"out\", spill = {} "
+                       "}}]\n[sink.out]\nkind = \"console\"\n",
+                       spill);
+}
+
+// A spilling arrow: what is left out has its default, sizes have units.
+TEST(Config, Spill) {
+    const auto read = telem::read_config(spilling(R"({ dir = "/var/lib/telem/out" })"));
+    ASSERT_TRUE(read.has_value());
+    const auto& spill = read->nodes[0].to[0].spill;
+    ASSERT_TRUE(spill.has_value());
+    EXPECT_EQ(spill->text("dir"), "/var/lib/telem/out");
+    EXPECT_EQ(spill->integer("memory"), 64U << 20U);
+    EXPECT_EQ(spill->integer("disk"), 1U << 30U);
+    EXPECT_EQ(spill->text("durability"), "volatile_overflow");
+    EXPECT_EQ(spill->text("when_full"), "block");
+
+    const auto other = telem::read_config(
+        spilling(R"({ dir = "q", memory = 2000000, disk = "3 GiB", durability = "durable_on_drain", )"
+                 R"(when_full = "drop_oldest" })"));
+    ASSERT_TRUE(other.has_value());
+    const std::string printed = telem::print_config(*other);
+    EXPECT_THAT(printed, testing::HasSubstr("to = [{ node = 'out', spill = { dir = 'q', memory = '2000000', disk = "
+                                            "'3GiB', durability = 'durable_on_drain', when_full = 'drop_oldest' } }]"));
+    const auto again = telem::read_config(printed);
+    ASSERT_TRUE(again.has_value());
+    EXPECT_EQ(again->nodes[0].to[0].spill->values, other->nodes[0].to[0].spill->values);
+    // A table without `spill` is as good as the name alone.
+    const auto plain = telem::read_config("[source.udp]\nkind = \"udp\"\nlisten = \"127.0.0.1:1990\"\nto = [{ node = "
+                                          "\"out\" }]\n[sink.out]\nkind = \"console\"\n");
+    ASSERT_TRUE(plain.has_value());
+    EXPECT_THAT(telem::print_config(*plain), testing::HasSubstr("to = ['out']"));
+}
+
+TEST(Config, EveryMistakeInASpill) {
+    const std::string sizes = ", as an integer or as \"64MiB\" (KiB, MiB, GiB, TiB)";
+    const std::vector<std::pair<std::string, std::string>> mistakes{
+        {spilling("3"), "4:31: source.udp: to out: spill is an integer; expected a table such as { dir = \"DIR\" }"},
+        {spilling("{}"), "4:31: source.udp: to out: spill: no `dir`; expected the directory for what does not fit into "
+                         "memory"},
+        {spilling("{ dir = 5 }"), "4:39: source.udp: to out: spill: dir is an integer; expected a string"},
+        {spilling("{ dir = \"\" }"), "4:39: source.udp: to out: spill: dir is ``; expected a path of 1 to 4095 bytes "
+                                     "without control characters"},
+        {spilling("{ dir = \"a\\u0000b\" }"), "4:39: source.udp: to out: spill: dir is `a?b`; expected a path of 1 to "
+                                              "4095 bytes without control characters"},
+        {spilling("{ dir = \"q\", colour = 1 }"), "4:44: source.udp: to out: spill: unknown key `colour`; expected one "
+                                                  "of: dir, memory, disk, durability, when_full"},
+        {spilling("{ dir = \"q\", memory = 1 }"),
+         "4:53: source.udp: to out: spill: memory is 1; expected bytes from 1048576 to 1000000000000000" + sizes},
+        {spilling("{ dir = \"q\", memory = \"64MB\" }"),
+         "4:53: source.udp: to out: spill: memory is `64MB`; expected bytes from 1048576 to 1000000000000000" + sizes},
+        {spilling("{ dir = \"q\", memory = \"-1MiB\" }"),
+         "4:53: source.udp: to out: spill: memory is `-1MiB`; expected bytes from 1048576 to 1000000000000000" + sizes},
+        {spilling("{ dir = \"q\", disk = \"99999999TiB\" }"),
+         "4:51: source.udp: to out: spill: disk is `99999999TiB`; expected bytes from 1048576 to 1000000000000000000" +
+             sizes},
+        {spilling("{ dir = \"q\", disk = 1.5 }"), "4:51: source.udp: to out: spill: disk is a number with a point; "
+                                                  "expected bytes from 1048576 to 1000000000000000000" +
+                                                      sizes},
+        {spilling("{ dir = \"q\", memory = \"64MiB\", disk = \"63MiB\" }"),
+         "4:31: source.udp: to out: spill: disk (63MiB) is less than memory (64MiB); expected at least as much"},
+        {spilling("{ dir = \"q\", durability = \"always\" }"),
+         "4:57: source.udp: to out: spill: durability is `always`; expected one of: volatile_overflow, "
+         "durable_on_drain, durable"},
+        {spilling("{ dir = \"q\", when_full = true }"),
+         "4:56: source.udp: to out: spill: when_full is a boolean; expected a string"},
+        {spilling("{ dir = \"q\", when_full = \"wait\" }"),
+         "4:56: source.udp: to out: spill: when_full is `wait`; expected one of: block, refuse, drop_newest, "
+         "drop_oldest"},
+        {spilling("{ dir = \"q\", durability = \"durable\", when_full = \"drop_oldest\" }"),
+         "4:31: source.udp: to out: spill: durability `durable` keeps what was accepted and when_full `drop_oldest` "
+         "drops "
+         "it; expected another of one of them"},
+        {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [{ spill = { dir = \"q\" } }]\n",
+         "4:7: source.udp: to: no `node`; expected the name of a node"},
+        {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [{ node = 7 }]\n",
+         "4:16: source.udp: to: node is an integer; expected the name of a node"},
+        {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [{ node = \"nowhere\", queue = 1 }]\n",
+         "4:16: udp feeds `nowhere`, which does not exist; expected the name of a node|4:27: source.udp: to: unknown "
+         "key `queue`; expected one of: node, spill"},
+        // Two arrows cannot have one directory, however it is spelled.
+        {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [\n  { node = \"a\", spill = { dir = \"x/q\" } },\n"
+         "  { node = \"b\", spill = { dir = \"x//y/../q/\" } },\n]\n[sink.a]\nkind = \"console\"\n[sink.b]\nkind = "
+         "\"console\"\n",
+         "6:25: source.udp: to b: spill: dir `x//y/../q/` is also that of source.udp: to a: spill; expected a "
+         "directory "
+         "of its own for every spill"},
     };
     for (const auto& [toml, wanted] : mistakes) {
         std::string got;
@@ -142,17 +246,19 @@ quantiles = [0.5, 0.25]
 bytes_max = -1
 to = ["low"]
 )"),
-        ElementsAre("4:14: source.udp: to names `low` twice; expected each node once",
-                    "8:9: filter.low: limit is 4294967296; expected an integer from 0 to 4294967295",
-                    "13:9: filter.high: limit is a string; expected an integer from 0 to 4294967295",
-                    "14:16: filter.high: queue_blocks is 0; expected an integer from 1 to 65536",
-                    "15:7: a cycle: low -> high -> low; expected arrows that never lead back",
-                    "19:9: aggregate.ckms: label is ``; expected 1 to 64 printable ASCII characters",
-                    "20:8: aggregate.ckms: mode is `targeted`; expected one of: low_biased, high_biased, uniform",
-                    "21:11: aggregate.ckms: epsilon is 0; expected a number from 0.0001 to 0.5",
-                    "22:19: aggregate.ckms: quantiles: expected a list of 1 to 100 numbers from 0 to 1, rising",
-                    "23:13: aggregate.ckms: bytes_max is -1; expected an integer from 65536 to 1000000000000000",
-                    "24:7: ckms is an aggregate and feeds `low`, a filter; expected a sink"));
+        ElementsAre(
+            "4:14: source.udp: to names `low` twice; expected each node once",
+            "8:9: filter.low: limit is 4294967296; expected an integer from 0 to 4294967295",
+            "13:9: filter.high: limit is a string; expected an integer from 0 to 4294967295",
+            "14:16: filter.high: queue_blocks is 0; expected an integer from 1 to 65536",
+            "15:7: a cycle: low -> high -> low; expected arrows that never lead back",
+            "19:9: aggregate.ckms: label is ``; expected 1 to 64 printable ASCII characters",
+            "20:8: aggregate.ckms: mode is `targeted`; expected one of: low_biased, high_biased, uniform",
+            "21:11: aggregate.ckms: epsilon is 0; expected a number from 0.0001 to 0.5",
+            "22:19: aggregate.ckms: quantiles: expected a list of 1 to 100 numbers from 0 to 1, rising",
+            "23:13: aggregate.ckms: bytes_max is -1; expected bytes from 65536 to 1000000000000000, as an integer or "
+            "as \"64MiB\" (KiB, MiB, GiB, TiB)",
+            "24:7: ckms is an aggregate and feeds `low`, a filter; expected a sink"));
 }
 
 // Broken syntax is one problem with its place.
@@ -279,6 +385,9 @@ TEST(Config, FormatPageIsComplete) {
         for (const telem::key_spec& key : kind.keys) {
             EXPECT_THAT(page, testing::HasSubstr(fmt::format("| `{}` |", key.name)));
         }
+    }
+    for (const telem::key_spec& key : telem::all_spill_keys()) {
+        EXPECT_THAT(page, testing::HasSubstr(fmt::format("| `{}` |", key.name)));
     }
 }
 

@@ -46,6 +46,9 @@ public:
 
     void on_pulse(const pulse&, outbox&) override { write(); }
 
+    bool settled() const override { return text_.empty() && !failed_; }
+    bool broken() const override { return failed_; }
+
     std::vector<figure> figures() const override {
         return {{"lines_written", written_.get()}, {"lines_lost", lost_.get()}};
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 //
-// event: what travels along an arrow of the topology: a block of points, a block of report rows, or a pulse.
+// event: what travels along an arrow of the topology: a block of points, a block of report rows, a pulse, or a receipt.
 //
 // Use it when nodes talk to each other: nothing else connects two of them. Do not use it when a value belongs to one
 // node alone.
@@ -43,6 +43,8 @@ struct schema {
     std::string label;
     std::string column_key;           // what the columns are, for machines: "q"; empty if there is only one figure
     std::vector<std::string> columns; // printed behind the name; empty if there is only one figure
+
+    [[nodiscard]] bool operator==(const schema&) const = default;
 };
 
 template<class Entry>
@@ -155,8 +157,15 @@ struct pulse {
     std::uint32_t arrow = 0;           // which of the receiving node's arrows it came over
 };
 
+// Behind what came over a spilling arrow: once the receiving node has passed all of it on, the arrow may forget it.
+struct receipt {
+    std::uint64_t up_to = 0;
+    std::uint32_t arrow = 0;
+    bool urgent = false; // the arrow is full: no pulse can come before the node has passed on what it holds
+};
+
 struct event {
-    std::variant<pulse, shared_block<metric>, report> what;
+    std::variant<pulse, shared_block<metric>, report, receipt> what;
 };
 
 } // namespace telem

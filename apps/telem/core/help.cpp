@@ -52,10 +52,26 @@ const std::vector<section>& sections() {
          "",
          {{"check FILE", "say whether FILE is a sound topology: `FILE: ok`, or every error with its line"}},
          {}},
+        {"ARROWS THAT SPILL",
+         "In a topology file, an arrow may have a queue that goes on on disk, in order, when the node behind it is "
+         "slow "
+         "or stalls: instead of a name, `to` holds { node = \"console\", spill = { dir = \"/var/lib/telem/console\", "
+         "memory = \"64MiB\", disk = \"1GiB\", durability = \"durable\", when_full = \"block\" } }. Only dir must be "
+         "given; each spill has a directory of its own, whose parent exists.",
+         {{"durability", "volatile_overflow (the default): the disk is only room, and a restart finds nothing; "
+                         "durable_on_drain: what waits when telem is ended by a second signal comes at the next start; "
+                         "durable: what the arrow has accepted comes at the next start even if telem was killed, until "
+                         "the node behind it is done with it (it may come twice, it is not lost)"},
+          {"when_full", "when neither memory nor disk has room: block (the default), the node before waits; refuse or "
+                        "drop_newest, new points are counted as refused or dropped; drop_oldest, those that have "
+                        "waited longest are"}},
+         {}},
         {"SIGNALS",
          "",
          {{"SIGINT, SIGTERM", "take in what has arrived, report it, print the final report, exit 0; a second one ends "
-                              "telem at once and says what was lost"},
+                              "telem at once and says what was lost, and what waits in a directory for the next "
+                              "start"},
+          {"SIGUSR1", "print what telem has done so far, as in the final report, on standard error"},
           {"SIGPIPE", "ignored; a closed standard output is an error, reported once"}},
          {}},
         {"EXIT CODES",

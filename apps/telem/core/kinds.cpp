@@ -11,6 +11,10 @@ key_spec integer(std::string_view name, std::uint64_t fallback, double least, do
     return {name, key_type::integer, fallback, false, least, most, {}, meaning};
 }
 
+key_spec size(std::string_view name, std::uint64_t fallback, double least, double most, std::string_view meaning) {
+    return {name, key_type::size, fallback, false, least, most, {}, meaning};
+}
+
 key_spec limit_key() {
     return {
         "limit", key_type::integer, std::uint64_t{100}, true, 0, 4294967295.0, {}, "the value that is compared with"};
@@ -26,8 +30,8 @@ key_spec label_key(std::string_view fallback) {
 }
 
 key_spec bytes_key() {
-    return integer("bytes_max", 256U << 20U, 65536, 1e15,
-                   "memory for what is kept per name; beyond it points are refused");
+    return size("bytes_max", 256U << 20U, 65536, 1e15,
+                "memory for what is kept per name; beyond it points are refused");
 }
 
 } // namespace
@@ -41,7 +45,7 @@ std::span<const kind_spec> all_kinds() {
          flow::points,
          {{"listen", key_type::address, std::string("127.0.0.1:1990"), true, 0, 0, {}, "address and port"},
           {"protocol", key_type::choice, std::string("line"), false, 0, 0, {"line"}, "how a datagram is read"},
-          integer("receive_buffer_bytes", 8U << 20U, 4096, 1U << 30U, "what the kernel may hold; it may give less")},
+          size("receive_buffer_bytes", 8U << 20U, 4096, 1U << 30U, "what the kernel may hold; it may give less")},
          nullptr},
         {"filter",
          "low",
@@ -114,6 +118,31 @@ const kind_spec* find_kind(std::string_view section, std::string_view name) {
     const auto found = std::ranges::find_if(
         kinds, [&](const kind_spec& kind) { return kind.section == section && kind.name == name; });
     return found == kinds.end() ? nullptr : &*found;
+}
+
+std::span<const key_spec> all_spill_keys() {
+    static const std::vector<key_spec> keys{
+        {"dir", key_type::path, std::string(), true, 1, 4095, {}, "the directory for what does not fit into memory"},
+        size("memory", 64U << 20U, 1U << 20U, 1e15, "what may wait in memory"),
+        size("disk", 1U << 30U, 1U << 20U, 1e18, "what may lie in the directory; at least as much as memory"),
+        {"durability",
+         key_type::choice,
+         std::string("volatile_overflow"),
+         false,
+         0,
+         0,
+         {"volatile_overflow", "durable_on_drain", "durable"},
+         "what a restart finds again"},
+        {"when_full",
+         key_type::choice,
+         std::string("block"),
+         false,
+         0,
+         0,
+         {"block", "refuse", "drop_newest", "drop_oldest"},
+         "what happens to points when neither memory nor disk has room"},
+    };
+    return keys;
 }
 
 std::span<const std::string_view> all_sections() {

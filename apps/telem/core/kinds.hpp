@@ -16,7 +16,8 @@
 
 namespace telem {
 
-enum class key_type { integer, real, text, choice, address, quantiles };
+// A size is an integer of bytes, or a string such as "64MiB".
+enum class key_type { integer, real, size, text, path, choice, address, quantiles };
 
 struct key_spec {
     std::string_view name;
@@ -53,6 +54,8 @@ struct kind_spec {
 [[nodiscard]] std::span<const kind_spec> all_kinds();
 [[nodiscard]] const kind_spec* find_kind(std::string_view section, std::string_view name);
 [[nodiscard]] std::span<const std::string_view> all_sections();
+// The keys of `spill = { ... }` at an arrow.
+[[nodiscard]] std::span<const key_spec> all_spill_keys();
 
 // The kinds, one folder-level function each.
 [[nodiscard]] std::unique_ptr<node> make_low(const node_config&, const surroundings&);

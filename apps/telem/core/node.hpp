@@ -36,10 +36,32 @@ struct pools {
     block_pool<row> rows;
 };
 
+// Where an arrow begins.
+class entrance {
+public:
+    enum class outcome { taken, full, gone };
+
+    virtual ~entrance() = default;
+
+    // Takes the event, or leaves it as it was. waits: never says full. gone: the receiver takes nothing any more.
+    [[nodiscard]] virtual outcome put(event& what, bool waits) = 0;
+};
+
+// The entrance of an arrow that is a plain channel.
+class channel_entrance final : public entrance {
+public:
+    explicit channel_entrance(gantry::channel::sender<event> to) noexcept : to_(std::move(to)) {}
+
+    outcome put(event& what, bool waits) override;
+
+private:
+    const gantry::channel::sender<event> to_;
+};
+
 class outbox {
 public:
     struct arrow {
-        gantry::channel::sender<event> to;
+        std::unique_ptr<entrance> to;
         std::uint32_t number; // this arrow among those that enter the receiving node
     };
 
@@ -70,8 +92,16 @@ public:
     // Sends what is in the blocks being filled.
     void flush();
     void send(const pulse& beat);
+    // To the only arrow, as it is.
+    void forward(event what) { send_to(0, std::move(what)); }
     // False while something that was sent is still waiting for room.
     [[nodiscard]] bool deliver();
+    // Nothing is on its way out.
+    [[nodiscard]] bool is_empty() const noexcept {
+        return pending_.empty() && (!points_ || points_.entries().empty()) && !rows_;
+    }
+    // A receiver takes nothing any more.
+    [[nodiscard]] bool is_refused() const noexcept { return refused_; }
     // Lets go of the receivers: their channels close when all senders have.
     void close() { arrows_.clear(); }
 
@@ -93,6 +123,7 @@ private:
     std::chrono::milliseconds rows_time_{0};
     std::deque<std::pair<std::size_t, event>> pending_;
     std::uint64_t events_ = 0;
+    bool refused_ = false;
     counter lost_;
 };
 
@@ -111,6 +142,11 @@ public:
     virtual void on_rows(const report&, outbox&) {}
     // Once for every pulse; the last one has sequence pulse::last.
     virtual void on_pulse(const pulse&, outbox&) {}
+    // Whether all that it was given has gone into the outbox, or to where it ends: it may then be forgotten by a
+    // spilling arrow, and does not come again after a restart.
+    [[nodiscard]] virtual bool settled() const { return true; }
+    // Whether it will never settle again: an arrow that is durable then keeps what it has.
+    [[nodiscard]] virtual bool broken() const { return false; }
     [[nodiscard]] virtual std::vector<figure> figures() const = 0;
 };
 

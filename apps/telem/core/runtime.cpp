@@ -55,6 +55,10 @@ bool wait_for_end(topology& whole, std::size_t started, int signals, int done,
         if ((watched[0].revents & POLLIN) != 0) {
             signalfd_siginfo info{};
             if (read(signals, &info, sizeof info) == sizeof info) {
+                if (info.ssi_signo == SIGUSR1) {
+                    log_lines(log, report_text(whole));
+                    continue;
+                }
                 if (stopping) {
                     return false;
                 }
@@ -74,6 +78,21 @@ bool wait_for_end(topology& whole, std::size_t started, int signals, int done,
     return true;
 }
 
+// What waits on spilling arrows stays for the next start, where the config says so. False if something went wrong.
+bool finish_spills(topology& whole, const std::function<void(std::string_view)>& log) {
+    bool good = true;
+    for (spill_edge* one : whole.spills()) {
+        const auto kept = one->finish();
+        if (!kept) {
+            good = false;
+            log(fmt::format("error: {}: {}", one->name(), kept.error()));
+        } else if (*kept != 0) {
+            log(fmt::format("{}: {} events wait for the next start", one->name(), *kept));
+        }
+    }
+    return good;
+}
+
 } // namespace
 
 exit_code run(const config& checked, const world& around, const std::function<void(std::string_view)>& log) {
@@ -82,6 +101,7 @@ exit_code run(const config& checked, const world& around, const std::function<vo
     sigemptyset(&stops);
     sigaddset(&stops, SIGINT);
     sigaddset(&stops, SIGTERM);
+    sigaddset(&stops, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &stops, nullptr);
     const int signals = signalfd(-1, &stops, SFD_CLOEXEC | SFD_NONBLOCK);
     const int done = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
@@ -90,7 +110,9 @@ exit_code run(const config& checked, const world& around, const std::function<vo
         return exit_code::failed;
     }
 
-    auto built = topology::build(checked, around, true);
+    world near = around;
+    near.say = log;
+    auto built = topology::build(checked, near, true);
     if (!built) {
         log("error: " + built.error());
         return exit_code::failed;
@@ -120,6 +142,7 @@ exit_code run(const config& checked, const world& around, const std::function<vo
         log(fmt::format(
             "error: ended by a second signal: of {} accepted points, those that no report shows yet are lost",
             sum.accepted));
+        static_cast<void>(finish_spills(whole, log));
         log_lines(log, report_text(whole));
         // Threads may wait for ever on a stalled output; only the end of the process frees them.
         _exit(static_cast<int>(exit_code::cut_short));
@@ -130,7 +153,11 @@ exit_code run(const config& checked, const world& around, const std::function<vo
     close(signals);
     close(done);
 
+    const bool all_kept = finish_spills(whole, log);
     auto failure = whole.failure();
+    if (!all_kept && !failure) {
+        failure = "not everything that waited could be written down";
+    }
     if (whole.json()) {
         if (const auto wrote = around.console.write(report_json(whole)); !wrote && !failure) {
             failure = fmt::format("cannot write to standard output: {}", wrote.error());

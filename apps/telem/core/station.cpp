@@ -5,6 +5,15 @@
 
 namespace telem {
 
+entrance::outcome channel_entrance::put(event& what, bool waits) {
+    auto pushed = waits ? to_.push(std::move(what)) : to_.try_push(std::move(what));
+    if (pushed) {
+        return outcome::taken;
+    }
+    what = std::move(pushed.error().value);
+    return pushed.error().reason == gantry::channel::errc::full ? outcome::full : outcome::gone;
+}
+
 void outbox::add(const schema& meaning, std::chrono::milliseconds time, const row& figure) {
     if (rows_ && (rows_meaning_ != &meaning || rows_time_ != time)) {
         flush();
@@ -53,8 +62,8 @@ void outbox::send(const pulse& beat) {
 void outbox::send_to(std::size_t which, event what) {
     if (waits_) {
         ++events_;
-        if (auto pushed = arrows_[which].to.push(std::move(what)); !pushed) {
-            count_lost(pushed.error().value);
+        if (arrows_[which].to->put(what, true) == entrance::outcome::gone) {
+            count_lost(what);
         }
         return;
     }
@@ -64,13 +73,13 @@ void outbox::send_to(std::size_t which, event what) {
 bool outbox::deliver() {
     while (!pending_.empty()) {
         auto& [which, what] = pending_.front();
-        auto pushed = arrows_[which].to.try_push(std::move(what));
-        if (!pushed) {
-            if (pushed.error().reason == gantry::channel::errc::full) {
-                what = std::move(pushed.error().value);
-                return false;
-            }
-            count_lost(pushed.error().value);
+        switch (arrows_[which].to->put(what, false)) {
+        case entrance::outcome::taken:
+            break;
+        case entrance::outcome::full:
+            return false;
+        case entrance::outcome::gone:
+            count_lost(what);
         }
         ++events_;
         pending_.pop_front();
@@ -79,6 +88,7 @@ bool outbox::deliver() {
 }
 
 void outbox::count_lost(const event& what) {
+    refused_ = true;
     if (const auto* points = std::get_if<shared_block<metric>>(&what.what)) {
         lost_.add(points->entries().size());
     }
@@ -91,25 +101,31 @@ station::station(std::string name, std::string kind, pools& from, bool waits, st
     in_.emplace(std::move(in));
 }
 
-outbox::arrow station::enter() {
-    arrows_.push_back(0);
-    return {*entrance_, static_cast<std::uint32_t>(arrows_.size() - 1)};
+std::uint32_t station::add_arrow(settler* told) {
+    arrows_.push_back({.told = told});
+    return static_cast<std::uint32_t>(arrows_.size() - 1);
 }
 
 progress station::advance() {
-    if (finished_) {
-        return out().deliver() ? progress::done : progress::blocked;
-    }
     if (!out().deliver()) {
         return progress::blocked;
+    }
+    settle();
+    if (finished_) {
+        return progress::done;
     }
     auto got = in_->try_pop();
     if (!got && got.error() == gantry::channel::errc::empty) {
         // Nothing waits behind this: pass on what is there rather than hold it for a fuller block.
         out().flush();
         if (!waits()) {
-            return out().deliver() ? progress::idle : progress::blocked;
+            if (!out().deliver()) {
+                return progress::blocked;
+            }
+            settle();
+            return progress::idle;
         }
+        settle();
         got = in_->pop();
     }
     if (!got) {
@@ -125,19 +141,47 @@ progress station::advance() {
         node_->on_points(points->entries(), out());
     } else if (const auto* rows = std::get_if<report>(&got->what)) {
         node_->on_rows(*rows, out());
+    } else if (const auto* beat = std::get_if<pulse>(&got->what)) {
+        finished_ = on(*beat);
     } else {
-        finished_ = on(std::get<pulse>(got->what));
+        const auto& passed = std::get<receipt>(got->what);
+        arrow_state& over = arrows_[passed.arrow];
+        over.told->handed(passed.up_to);
+        over.owed = passed.up_to;
+        owes_ = true;
+        if (passed.urgent && !node_->settled()) {
+            node_->on_pulse({.sequence = acted_on_, .time = acted_at_}, out());
+            out().flush();
+        }
     }
     return progress::worked;
 }
 
+// What came before the receipts that came has gone on, if nothing at all is here.
+void station::settle() {
+    const bool broken = owes_ && node_->broken();
+    if (!owes_ || (!broken && (!node_->settled() || !out().is_empty()))) {
+        return;
+    }
+    owes_ = false;
+    for (arrow_state& each : arrows_) {
+        const std::uint64_t owed = std::exchange(each.owed, 0);
+        if (owed != 0 && broken) {
+            each.told->give_up();
+        } else if (owed != 0) {
+            each.told->settle(owed);
+        }
+    }
+}
+
 bool station::on(pulse beat) {
-    arrows_[beat.arrow] = beat.sequence;
-    const std::uint64_t everywhere = *std::ranges::min_element(arrows_);
+    arrows_[beat.arrow].pulse = beat.sequence;
+    const std::uint64_t everywhere = std::ranges::min(arrows_, {}, &arrow_state::pulse).pulse;
     if (everywhere <= acted_on_) {
         return false;
     }
     acted_on_ = everywhere;
+    acted_at_ = beat.time;
     pulses_.add(1);
     beat.sequence = everywhere;
     node_->on_pulse(beat, out());

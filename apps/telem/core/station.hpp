@@ -53,13 +53,28 @@ private:
     outbox out_;
 };
 
+// What learns that a node has passed on what came over an arrow.
+class settler {
+public:
+    virtual ~settler() = default;
+    // From the receiving node's thread, with a receipt's number: the node has it,
+    virtual void handed(std::uint64_t up_to) = 0;
+    // and has passed it on.
+    virtual void settle(std::uint64_t up_to) = 0;
+    // Or: it is broken and never will.
+    virtual void give_up() = 0;
+};
+
 class station final : public stage {
 public:
     station(std::string name, std::string kind, pools& from, bool waits, std::size_t queue_events);
 
     // Before the first step: what to do, and one sender for each arrow that enters.
     void install(std::unique_ptr<node> inside) { node_ = std::move(inside); }
-    [[nodiscard]] outbox::arrow enter();
+    [[nodiscard]] outbox::arrow enter() { return {std::make_unique<channel_entrance>(*entrance_), add_arrow(nullptr)}; }
+    // For an arrow whose receipts come back to `told`, which outlives the station.
+    [[nodiscard]] std::uint32_t add_arrow(settler* told);
+    [[nodiscard]] gantry::channel::sender<event> inlet() const { return *entrance_; }
     // No more arrows will enter: the channel can close when they have.
     void seal() { entrance_.reset(); }
 
@@ -76,8 +91,17 @@ private:
     std::unique_ptr<node> node_;
     std::optional<gantry::channel::sender<event>> entrance_;
     std::optional<gantry::channel::receiver<event>> in_;
-    std::vector<std::uint64_t> arrows_; // the last pulse that came over each
+    struct arrow_state {
+        std::uint64_t pulse = 0; // the last one that came over it
+        settler* told = nullptr;
+        std::uint64_t owed = 0; // of receipts, those that are not settled
+    };
+    void settle();
+
+    std::vector<arrow_state> arrows_;
+    bool owes_ = false;
     std::uint64_t acted_on_ = 0;
+    std::chrono::milliseconds acted_at_{0};
     bool finished_ = false;
     counter points_in_;
     counter pulses_;

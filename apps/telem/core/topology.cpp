@@ -33,6 +33,18 @@ std::vector<std::size_t> in_order_of_arrows(const config& checked) {
     return order;
 }
 
+std::vector<std::pair<const node_config*, const edge_config*>> spilling_into(const config& checked, std::size_t node) {
+    std::vector<std::pair<const node_config*, const edge_config*>> found;
+    for (const node_config& from : checked.nodes) {
+        for (const edge_config& edge : from.to) {
+            if (edge.spill && edge.target == node) {
+                found.emplace_back(&from, &edge);
+            }
+        }
+    }
+    return found;
+}
+
 } // namespace
 
 topology::topology(const config& checked, const world& around)
@@ -47,7 +59,10 @@ std::expected<std::unique_ptr<topology>, std::string> topology::build(const conf
     };
     const surroundings near{self->names_, around.console, fail};
 
+    // Told apart from the runs before by what the secret does to a word.
+    const std::uint64_t run = self->names_.hash("run");
     std::vector<stage*> by_config(checked.nodes.size(), nullptr);
+    std::map<const edge_config*, spill_edge*> spills;
     for (const std::size_t i : in_order_of_arrows(checked)) {
         const node_config& one = checked.nodes[i];
         const std::string kind(one.kind->name);
@@ -64,6 +79,19 @@ std::expected<std::unique_ptr<topology>, std::string> topology::build(const conf
             by_config[i] = stage.get();
             self->stages_.push_back(std::move(stage));
         } else {
+            // Between the nodes that feed it and itself.
+            for (const auto& [from, edge] : spilling_into(checked, i)) {
+                auto opened =
+                    spill_edge::open(fmt::format("{}>{}", from->name, edge->name), self->pools_, waits, self->names_,
+                                     *around.disk, {.chosen = *edge->spill, .run = run, .say = around.say});
+                if (!opened) {
+                    return std::unexpected(fmt::format("{}.{}: spill to {}: {}", from->kind->section, from->name,
+                                                       edge->name, opened.error()));
+                }
+                self->spills_.push_back(opened->get());
+                spills.emplace(edge, opened->get());
+                self->stages_.push_back(*std::move(opened));
+            }
             auto stage = std::make_unique<station>(one.name, kind, self->pools_, waits, one.integer("queue_blocks"));
             stage->install(one.kind->make(one, near));
             by_config[i] = stage.get();
@@ -73,7 +101,8 @@ std::expected<std::unique_ptr<topology>, std::string> topology::build(const conf
     }
     for (std::size_t i = 0; i < checked.nodes.size(); ++i) {
         for (const edge_config& edge : checked.nodes[i].to) {
-            by_config[i]->out().connect(static_cast<station*>(by_config[edge.target])->enter());
+            station& to = *static_cast<station*>(by_config[edge.target]);
+            by_config[i]->out().connect(edge.spill ? spills[&edge]->lead_to(to) : to.enter());
         }
     }
     for (stage* one : by_config) {

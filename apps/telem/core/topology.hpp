@@ -8,11 +8,12 @@
 //
 // Threads: each stage belongs to one; stop(), failure(), figures from any. Progress: n/a. Ordering: stages are listed
 // in the order of the arrows, sources first. Cost: memory is bounded by the channels' capacities, names_bytes_max and
-// the aggregates' bytes_max. Failure: build() says which socket could not be had. Lifetime: the world outlives it.
-// Origin: n/a.
+// the aggregates' bytes_max. Failure: build() says which socket or directory could not be had. Lifetime: the world
+// outlives it. Origin: n/a.
 
 #include <apps/telem/core/config.hpp>
 #include <apps/telem/core/source.hpp>
+#include <apps/telem/core/spill_edge.hpp>
 
 namespace telem {
 
@@ -21,6 +22,8 @@ struct world {
     network& sockets;
     output& console;
     name_secret secret;
+    gantry::storage* disk = nullptr;                // where arrows spill to; needed if one does
+    std::function<void(std::string_view)> say = {}; // a line for people, from any thread
 };
 
 class topology {
@@ -31,6 +34,7 @@ public:
 
     [[nodiscard]] const std::vector<std::unique_ptr<stage>>& stages() const noexcept { return stages_; }
     [[nodiscard]] const std::vector<source*>& sources() const noexcept { return sources_; }
+    [[nodiscard]] const std::vector<spill_edge*>& spills() const noexcept { return spills_; }
     [[nodiscard]] const name_table& names() const noexcept { return names_; }
     [[nodiscard]] const pools& blocks() const noexcept { return pools_; }
     // A console prints JSON.
@@ -51,6 +55,7 @@ private:
 
     std::vector<std::unique_ptr<stage>> stages_;
     std::vector<source*> sources_;
+    std::vector<spill_edge*> spills_;
     bool json_ = false;
 
     mutable std::mutex m_;

@@ -5,6 +5,7 @@
 // each path that it may take.
 #include <apps/telem/core/report.hpp>
 #include <apps/telem/core/topology.hpp>
+#include <gantry/check/storage/fault_storage.hpp>
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -97,13 +98,15 @@ public:
     std::string text;
 };
 
-TEST(TopologyStress, NothingIsLost) {
+// to_low, to_all, to_out: the arrows to those nodes. enough: points, then telem is stopped.
+void flood(std::uint64_t enough, std::string_view to_low, std::string_view to_all, std::string_view to_out) {
     const std::uint64_t seed = std::random_device{}();
     std::printf("seed %llu\n", static_cast<unsigned long long>(seed));
+    gantry::check::fault_storage disk({.seed = seed, .bytes_max = std::size_t{512} << 20U, .trace_max = 10});
     hasty_clock time;
     random_network net(seed);
     dawdling_output console;
-    const auto config = telem::read_config(R"(flush_every_ms = 20
+    const auto config = telem::read_config(fmt::format(R"(flush_every_ms = 20
 [source.one]
 kind = "udp"
 listen = "127.0.0.1:0"
@@ -111,7 +114,7 @@ to = ["low", "all"]
 [source.two]
 kind = "udp"
 listen = "127.0.0.1:0"
-to = ["low", "all"]
+to = [{0}, {1}]
 [source.three]
 kind = "udp"
 listen = "127.0.0.1:0"
@@ -136,14 +139,16 @@ to = ["out"]
 kind = "moving_average"
 label = "all"
 queue_blocks = 3
-to = ["out"]
+to = [{2}]
 [sink.out]
 kind = "console"
 format = "json"
 queue_blocks = 1
-)");
+)",
+                                                       to_low, to_all, to_out));
     ASSERT_TRUE(config.has_value());
-    const auto whole = telem::topology::build(*config, {time, net, console, telem::name_secret::seeded(seed)}, true);
+    const auto whole =
+        telem::topology::build(*config, {time, net, console, telem::name_secret::seeded(seed), &disk}, true);
     ASSERT_TRUE(whole.has_value());
     std::vector<std::thread> threads;
     for (const auto& one : (*whole)->stages()) {
@@ -154,7 +159,7 @@ queue_blocks = 1
         });
     }
     // The stop comes in the middle of the flood.
-    while (telem::total(**whole).accepted < 50'000) {
+    while (telem::total(**whole).accepted < enough) {
         std::this_thread::yield();
     }
     (*whole)->stop();
@@ -189,6 +194,20 @@ queue_blocks = 1
     EXPECT_EQ(seen_all, all);
     EXPECT_EQ(seen_quantiles, quantiles);
     EXPECT_FALSE((*whole)->failure().has_value());
+    for (telem::spill_edge* one : (*whole)->spills()) {
+        EXPECT_EQ(one->finish(), 0U) << one->name();
+    }
+}
+
+TEST(TopologyStress, NothingIsLost) {
+    flood(50'000, R"("low")", R"("all")", R"("out")");
+}
+
+// Arrows that spill do the same, whatever they promise.
+TEST(TopologyStress, NothingIsLostOnArrowsThatSpill) {
+    flood(15'000, R"({ node = "low", spill = { dir = "/low", memory = "1MiB", durability = "durable_on_drain" } })",
+          R"({ node = "all", spill = { dir = "/all", memory = "1MiB", durability = "durable" } })",
+          R"({ node = "out", spill = { dir = "/out", memory = "1MiB" } })");
 }
 
 } // namespace
