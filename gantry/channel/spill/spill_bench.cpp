@@ -517,7 +517,7 @@ const bool added = [] {
     add_memory<bounded_in_memory>("bounded");
     add_spill<gantry_spill>("gantry", {10, 100, 1000, 10000});
     add_spill<unbounded_channel>("x_memory");
-    add_spill<framed_file>("framed_file");
+    add_spill<framed_file>("framed_file", {100, 1000});
     add_spill<lmdb_queue>("lmdb");
     add_spill<leveldb_queue>("leveldb");
     add_spill<rocksdb_queue>("rocksdb");
