@@ -306,6 +306,17 @@ std::optional<batch::element> batch::next() noexcept {
     return std::nullopt;
 }
 
+bool batch::join(const batch& next) noexcept {
+    if (next.first_ != last_ + 1 || next.size_ > capacity_ - size_ || next.size_ > capacity_ / 8)
+        return false;
+    std::memcpy(memory_.get() + size_, next.memory_.get(), next.size_);
+    size_ += next.size_;
+    count_ += next.count_;
+    left_ += next.left_;
+    last_ = next.last_;
+    return true;
+}
+
 void batch::clear() noexcept {
     size_ = open_ = at_ = count_ = left_ = 0;
 }

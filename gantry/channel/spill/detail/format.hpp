@@ -134,6 +134,9 @@ public:
     // Gives the elements consecutive numbers from `first` on.
     void number_from(std::uint64_t first) noexcept;
 
+    // Adds the elements of the other one, if they are next and few and there is room.
+    [[nodiscard]] bool join(const batch& next) noexcept;
+
     // Elements that are there, in order, without a look at their sums: nullopt at the end. Skipped ones are left out.
     struct element {
         std::uint64_t sequence;

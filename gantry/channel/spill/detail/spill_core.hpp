@@ -388,7 +388,9 @@ private:
         return news_of(true);
     }
     [[nodiscard]] std::uint64_t count() const noexcept { return count_ + objects_.size(); }
-    [[nodiscard]] std::size_t memory_bytes() const noexcept { return used_ + refilled_ + objects_.bytes(); }
+    [[nodiscard]] std::size_t memory_bytes() const noexcept {
+        return used_ + refilled_ + spare_.capacity() + objects_.bytes();
+    }
     [[nodiscard]] bool is_at_end() const noexcept { return closed_ && count() == 0 && leased_ == 0; }
 
     [[nodiscard]] static std::size_t framed(const T& value) {
@@ -524,12 +526,27 @@ private:
                 return this->end();
         }
         if (tail_.empty() || tail_.back().records.bytes().size() + size > tail_.back().records.capacity()) {
-            tail_block made{.records = {}, .commit = durable_ ? std::make_shared<ticket>() : nullptr};
-            made.records.reserve(std::max(size, block_bytes_));
-            used_ += made.records.capacity();
-            tail_.push_back(std::move(made));
+            tail_.push_back({.records = new_block(size), .commit = durable_ ? std::make_shared<ticket>() : nullptr});
         }
         return {};
+    }
+
+    [[nodiscard]] batch new_block(std::size_t size) {
+        const std::size_t bytes = std::max(size, block_bytes_);
+        if (spare_.capacity() < bytes)
+            spare_.release();
+        batch made = std::move(spare_);
+        made.reserve(bytes);
+        used_ += made.capacity();
+        return made;
+    }
+    void drop_block(batch&& block) noexcept {
+        used_ -= block.capacity();
+        if (block.capacity() == block_bytes_)
+            spare_ = std::move(block);
+        else
+            block.release();
+        spare_.clear();
     }
 
     // Neither memory nor disk: errc{} if there may be room now.
@@ -593,14 +610,17 @@ private:
             next_ = std::max(next_, disk_end_);
             statistics_.spilled += block.records.count();
             const bool none_before = read_next_ >= disk_before && read_next_ <= block.records.first();
-            if (!reading_ && none_before && room() >= 2 * block_max_) {
+            const bool unread = !reading_ && none_before;
+            const bool joins = unread && !cached_.empty() && cached_.back().on_disk && !cached_.back().refilled &&
+                               cached_.back().records.join(block.records);
+            if (joins || (unread && room() >= 2 * block_max_)) {
                 // The receivers are as far as this, and have not read it yet: they need not.
                 read_next_ = disk_end_;
                 spool_->skip_to(read_next_);
-                cached_.push_back({.records = std::move(block.records), .on_disk = true, .refilled = false});
-            } else {
-                used_ -= block.records.capacity();
+                if (!joins)
+                    cached_.push_back({.records = std::move(block.records), .on_disk = true, .refilled = false});
             }
+            drop_block(std::move(block.records));
         } else {
             stuck_ = true;
             reason = done.error().reason == spool_errc::full ? errc::full : errc::disk;
@@ -752,7 +772,7 @@ private:
             refilled_ = 0;
             refill_ = std::move(front.records);
         } else {
-            used_ -= front.records.capacity();
+            drop_block(std::move(front.records));
         }
         cached_.pop_front();
         stuck_ = false;
@@ -861,6 +881,7 @@ private:
         returned_.clear();
         cached_.clear();
         tail_.clear();
+        spare_.release();
         used_ = refilled_ = 0;
         count_ = 0;
         lock.unlock();
@@ -929,6 +950,7 @@ private:
     std::deque<cached_block> cached_;
     std::deque<tail_block> tail_;
     batch refill_;                     // memory for the next one; reading_'s
+    batch spare_;                      // memory for the next block, used first: not in used_
     std::vector<sequence_range> done_; // on disk, popped, not yet acknowledged
     std::uint64_t next_ = 1;           // not while direct_
     std::uint64_t disk_end_ = 1;
