@@ -35,6 +35,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <iostream>
@@ -233,7 +234,16 @@ protected:
 
 class telem_server final : public server {
 public:
-    telem_server() {
+    // durability: of both arrows out of the source, if they shall spill; else the built-in topology.
+    explicit telem_server(const char* durability = nullptr) {
+        std::string config;
+        if (durability != nullptr) {
+            folder_ = std::filesystem::temp_directory_path() / fmt::format("bench_telem_{}", getpid());
+            std::filesystem::remove_all(folder_);
+            std::filesystem::create_directory(folder_);
+            config = folder_ / "telem.toml";
+            std::ofstream(config) << fmt::format(spilling, folder_.string(), durability);
+        }
         std::array<int, 2> out{};
         std::array<int, 2> err{};
         if (pipe2(out.data(), O_CLOEXEC) != 0 || pipe2(err.data(), O_CLOEXEC) != 0) {
@@ -246,7 +256,8 @@ public:
         if (child_ == 0) {
             dup2(out[1], STDOUT_FILENO);
             dup2(err[1], STDERR_FILENO);
-            execl(TELEM_PROGRAM, "telem", "--json", "--listen", "127.0.0.1:0", nullptr);
+            execl(TELEM_PROGRAM, "telem", "--json", "--listen", "127.0.0.1:0", config.empty() ? nullptr : "--config",
+                  config.c_str(), nullptr);
             _exit(127);
         }
         close(out[1]);
@@ -276,7 +287,12 @@ public:
             close(from);
         });
     }
-    ~telem_server() override { fclose(err_); }
+    ~telem_server() override {
+        fclose(err_);
+        if (!folder_.empty()) {
+            std::filesystem::remove_all(folder_);
+        }
+    }
 
 private:
     void read_results() override {
@@ -286,9 +302,36 @@ private:
         result_.malformed = last.at("lines_malformed");
     }
 
+    // The built-in topology, but for the arrows behind the source.
+    static constexpr const char* spilling = R"([source.udp]
+kind = "udp"
+listen = "127.0.0.1:0"
+to = [
+  {{ node = "low", spill = {{ dir = "{0}/low", durability = "{1}" }} }},
+  {{ node = "high", spill = {{ dir = "{0}/high", durability = "{1}" }} }},
+]
+[filter.low]
+kind = "low"
+limit = 100
+to = ["ckms"]
+[filter.high]
+kind = "high"
+limit = 100
+to = ["cma"]
+[aggregate.ckms]
+kind = "ckms"
+to = ["console"]
+[aggregate.cma]
+kind = "moving_average"
+to = ["console"]
+[sink.console]
+kind = "console"
+)";
+
     FILE* err_ = nullptr;
     std::thread reader_;
     std::string text_;
+    std::filesystem::path folder_;
 };
 
 // volatile: set by the signal handler of the same thread
@@ -559,6 +602,12 @@ void flood_telem(benchmark::State& state, std::size_t lines) {
     }
 }
 
+void flood_spilling(benchmark::State& state, const char* durability) {
+    for ([[maybe_unused]] auto _ : state) {
+        report(state, measure([&] { return std::make_unique<telem_server>(durability); }, 8, spelling::telem));
+    }
+}
+
 void flood_recvmmsg(benchmark::State& state, std::size_t lines) {
     for ([[maybe_unused]] auto _ : state) {
         report(state, measure([] { return std::make_unique<counting_server>(); }, lines, spelling::telem));
@@ -702,6 +751,13 @@ int main(int argc, char** argv) {
         add("gantry", flood_telem);
         add("recvmmsg_only", flood_recvmmsg);
         add("collectd", flood_collectd);
+    }
+    for (const char* durability : {"volatile_overflow", "durable"}) {
+        benchmark::RegisterBenchmark(fmt::format("flood_{}/gantry/lines:8", durability).c_str(), flood_spilling,
+                                     durability)
+            ->Iterations(1)
+            ->UseManualTime()
+            ->Unit(benchmark::kMillisecond);
     }
     const auto add = [](const char* name, auto run) {
         benchmark::RegisterBenchmark(name, run, std::size_t{8})->UseRealTime();
