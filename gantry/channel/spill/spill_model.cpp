@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 // The hand-over between memory and disk: with room for one object in memory and the disk a list, nothing is lost,
 // doubled or reordered, what is only one thread's is only one thread's, and who waits is called, in every execution
-// (74,000 of 18 models, with two threads and up to four elements; four of them within 2 preemptions and 1 stale
+// (65,000 of 18 models, with two threads and up to four elements; seven of them within 2 preemptions and 1 stale
 // access). The list has no lock of its own: the checker reports who touches it without the right to.
 #include <gantry/channel/channel.hpp>
 #include <gantry/channel/spill/detail/object_queue.hpp>
