@@ -172,7 +172,8 @@ function(_gantry_checks name library)
     # A file peers.cmake beside the benchmark adds what only its peers need.
     include(${CMAKE_CURRENT_SOURCE_DIR}/peers.cmake OPTIONAL)
     add_test(NAME ${GANTRY_TEST_PREFIX}bench.${name} COMMAND bench_${name} --benchmark_min_time=0.001)
-    set_tests_properties(${GANTRY_TEST_PREFIX}bench.${name} PROPERTIES LABELS bench TIMEOUT 300)
+    set_tests_properties(${GANTRY_TEST_PREFIX}bench.${name} PROPERTIES LABELS bench TIMEOUT 300
+      ENVIRONMENT GANTRY_BENCH_SMOKE=1)
   endif()
 
   if(GANTRY_FUZZ)

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 // <workload>/<implementation>/<parameters>. Workloads:
 //   memory       nothing spills: one thread pushes and pops, 64 at a time; memory_singly: one at a time;
-//   memory_threads: a
-//                thread pushes and another pops, one at a time
+//                memory_threads: a thread pushes and another pops, one at a time
 //   spill_in     a sender fills the disk (what it pushes need not survive anything), 64 at a time, with megabytes:N
 //   spill_out    a receiver drains it, 256 at a time, and what it has taken is taken
 //   durable      what was pushed survives a kill; batch:N at a time, from senders:N threads
 //   synced       the same, and a power cut
 //   reopen       what a killed process left is opened, with megabytes:N
 // The CPU column is that of the whole process, also of threads that an implementation keeps to itself.
+// GANTRY_BENCH_SMOKE: one megabyte on disk everywhere. GANTRY_BENCH_LONG: rows of 10 GB, too.
 #include <gantry/base/posix_storage.hpp>
 #include <gantry/channel/spill/spill.hpp>
 
@@ -334,15 +334,21 @@ void spill_through(benchmark::State& state, bool in) {
     state.SetItemsProcessed(state.iterations() * static_cast<std::int64_t>(batches * batch_size));
 }
 
+const bool is_smoke = std::getenv("GANTRY_BENCH_SMOKE") != nullptr;
+const bool is_long = std::getenv("GANTRY_BENCH_LONG") != nullptr;
+const std::int64_t usual_megabytes = is_smoke ? 1 : 64;
+
 template<class Queue>
 void add_spill(const char* name, std::initializer_list<std::int64_t> more_megabytes = {}) {
     for (const bool in : {true, false}) {
         auto* const row =
             benchmark::RegisterBenchmark((std::string(in ? "spill_in/" : "spill_out/") + name).c_str(),
                                          [in](benchmark::State& state) { spill_through<Queue>(state, in); });
-        row->ArgNames({"bytes", "megabytes"})->Args({100, 64})->Args({1024, 64});
-        for (const std::int64_t megabytes : more_megabytes)
-            row->Args({100, megabytes});
+        row->ArgNames({"bytes", "megabytes"})->Args({100, usual_megabytes})->Args({1024, usual_megabytes});
+        for (const std::int64_t megabytes : more_megabytes) {
+            if (!is_smoke && (is_long || megabytes < 10'000))
+                row->Args({100, megabytes});
+        }
         row->UseRealTime()->MeasureProcessCPUTime()->Unit(benchmark::kMillisecond);
     }
 }
@@ -492,24 +498,25 @@ private:
 
 template<class Queue, class... Needs>
 void add_reopen(const char* name, Needs... what) {
-    benchmark::RegisterBenchmark((std::string("reopen/") + name).c_str(),
-                                 [what...](benchmark::State& state) {
-                                     Queue queue(what...);
-                                     std::vector<std::string> batch;
-                                     fill(batch, 100, 2000);
-                                     for (std::int64_t written = 0; written < state.range(0) << 20U;
-                                          written += 2000 * 100)
-                                         queue.push(batch);
-                                     for (auto _ : state)
-                                         queue.reopen();
-                                     state.SetItemsProcessed(state.iterations());
-                                 })
-        ->ArgName("megabytes")
-        ->Arg(64)
-        ->Arg(1024)
-        ->UseRealTime()
-        ->MeasureProcessCPUTime()
-        ->Unit(benchmark::kMillisecond);
+    auto* const row = benchmark::RegisterBenchmark((std::string("reopen/") + name).c_str(),
+                                                   [what...](benchmark::State& state) {
+                                                       Queue queue(what...);
+                                                       std::vector<std::string> batch;
+                                                       fill(batch, 100, 2000);
+                                                       for (std::int64_t written = 0; written < state.range(0) << 20U;
+                                                            written += 2000 * 100)
+                                                           queue.push(batch);
+                                                       for (auto _ : state)
+                                                           queue.reopen();
+                                                       state.SetItemsProcessed(state.iterations());
+                                                   })
+                          ->ArgName("megabytes")
+                          ->Arg(usual_megabytes)
+                          ->UseRealTime()
+                          ->MeasureProcessCPUTime()
+                          ->Unit(benchmark::kMillisecond);
+    if (!is_smoke)
+        row->Arg(1024);
 }
 
 const bool added = [] {
