@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <tuple>
 #include <utility>
 
@@ -97,6 +99,18 @@ bool natural_less(std::string_view a, std::string_view b) {
     return a.size() < b.size();
 }
 
+// Google Benchmark writes the variation of a counter that was always 0 as NaN, which JSON does not know.
+std::string without_nan(std::string_view json) {
+    constexpr std::string_view nan = ": NaN";
+    constexpr std::string_view null = ": null";
+    std::string mended;
+    for (std::size_t at = json.find(nan); at != std::string_view::npos; at = json.find(nan)) {
+        mended.append(json.substr(0, at)).append(null);
+        json.remove_prefix(at + nan.size());
+    }
+    return mended.append(json);
+}
+
 } // namespace
 
 double median(std::vector<double> values) {
@@ -106,7 +120,7 @@ double median(std::vector<double> values) {
 }
 
 std::expected<run, std::string> read(std::string module, std::string_view json) {
-    const auto document = nlohmann::json::parse(json, nullptr, false);
+    const auto document = nlohmann::json::parse(without_nan(json), nullptr, false);
     if (document.is_discarded() || !document.is_object() || !document.contains("benchmarks") ||
         !document["benchmarks"].is_array()) {
         return std::unexpected("not a result file of Google Benchmark: expected an object with an array 'benchmarks'");

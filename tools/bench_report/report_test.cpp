@@ -78,6 +78,15 @@ TEST(bench_report, sums_up_against_the_best_peers) {
                           "a +cap:1024 +gantry +20 ns  fast +30 ns +1.50 +0.75 - 3.00  moodycamel_try +0.25\n"));
 }
 
+// The variation of a counter that was 0 in every repetition.
+TEST(bench_report, knows_nan) {
+    const auto read = bench_report::read("x", R"({"benchmarks": [
+        {"name": "a/gantry", "run_name": "a/gantry", "run_type": "iteration", "real_time": 5, "time_unit": "ns", "heap": 0},
+        {"name": "a/gantry_cv", "run_name": "a/gantry", "run_type": "aggregate", "real_time": 5, "time_unit": "ns",
+         "heap": NaN}]})");
+    EXPECT_TRUE(read.has_value());
+}
+
 TEST(bench_report, refuses_what_is_no_result_file) {
     EXPECT_FALSE(bench_report::read("x", "not json").has_value());
     EXPECT_FALSE(bench_report::read("x", "[]").has_value());
