@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <csignal>
+#include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <filesystem>
@@ -33,6 +34,8 @@ inline std::string torture_folder(const std::string& name) {
                         : std::filesystem::temp_directory_path();
     return (at / ("gantry_" + name + '_' + std::to_string(::getpid()))).string();
 }
+
+inline constexpr std::size_t backlog_max = 500;
 
 struct told {
     std::uint64_t number;
@@ -61,7 +64,9 @@ struct told {
         if (!made->tx.push(std::vector<std::uint64_t>(1 + random.uniform_below(20), first)))
             ::_exit(4);
         tell({.number = first, .what = 0});
-        if (random.uniform_below(100) < 93) {
+        // A little less than what goes in, so that there is a backlog; but one that ends, or each kill would read more.
+        const bool is_long = made->tx.size() >= backlog_max;
+        for (std::uint64_t pops = is_long ? 2 : random.uniform_below(100) < 93 ? 1 : 0; pops != 0; --pops) {
             auto lent = lending.pop();
             const std::uint64_t number = (*lent)->front();
             tell({.number = number, .what = 1});
