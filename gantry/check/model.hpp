@@ -158,10 +158,16 @@ struct weakening {
     bool exhaustive = false;     // whether the search that found nothing was complete
 };
 
+struct weakenings {
+    model_result as_it_is; // nothing is weakened when it is not ok()
+    std::vector<weakening> steps;
+};
+
 // Runs the model once for each order that it can do without one step of: seq_cst -> acq_rel, acq_rel -> acquire and ->
-// release, acquire, release -> relaxed. An entry that notices nothing is an order that is too strong, or a model that
-// lacks a scenario. Empty when the model fails as it is.
-[[nodiscard]] std::vector<weakening> weaken(const model_options& options, void (*body)(void*), void* context);
+// release, acquire, release -> relaxed. A step that nothing notices is an order that is too strong, or a model that
+// lacks a scenario. Steps that `known` has as noticed, in the same line of source, are left out.
+[[nodiscard]] weakenings weaken(const model_options& options, void (*body)(void*), void* context,
+                                const std::vector<weakening>& known = {});
 
 // The loaded libraries whose accesses the checker cannot see, because they were compiled without -fsanitize=thread.
 // What they do to memory that threads share is neither explored nor judged. (The C and C++ libraries are not among

@@ -3,16 +3,27 @@
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
 #include <tools/mutate/mutate.hpp>
+#include <tools/tidy/text.hpp>
+
+#include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <stdexcept>
 #include <string>
+#include <system_error>
 #include <vector>
 
 namespace {
 
 constexpr int exit_wrong = 1;
 constexpr int exit_usage = 2;
+// Most faults are found soon; only what is left after that is worth a search to its end.
+constexpr double shallow_seconds = 1;
 
 std::string output_of(const std::string& command) {
     std::string text;
@@ -27,6 +38,47 @@ std::string output_of(const std::string& command) {
     pclose(pipe); // the models' exit code says no more than their lines
     return text;
 }
+
+// What the models of a program noticed, kept also in a file for the next one: a step that one of them has noticed is
+// not shown to the others.
+class questions {
+public:
+    explicit questions(std::string program) : program_(std::move(program)) {
+        if (const int file = mkstemp(known_.data()); file != -1) {
+            close(file);
+        } else {
+            throw std::system_error(errno, std::generic_category(), known_);
+        }
+    }
+    ~questions() { std::remove(known_.c_str()); }
+    questions(const questions&) = delete;
+    questions& operator=(const questions&) = delete;
+
+    // Each model with each step that is still open, and at most `seconds` (0: without end) for each.
+    void ask(double seconds) {
+        const std::string names = output_of(fmt::format("'{}' --list", program_));
+        for (const auto name : tidy::lines_of(names)) {
+            if (name.empty()) {
+                continue;
+            }
+            fmt::print(stderr, "{}\n", name);
+            const std::string lines = output_of(
+                fmt::format("'{}' {} --weaken --json --seconds {} --known '{}'", program_, name, seconds, known_));
+            const auto steps = mutate::read_weakenings(lines);
+            if (!steps) {
+                throw std::runtime_error(fmt::format("{}: {}", program_, steps.error()));
+            }
+            found_.insert(found_.end(), steps->begin(), steps->end());
+            std::ofstream(known_, std::ios::app) << lines;
+        }
+    }
+    [[nodiscard]] const std::vector<mutate::weakening>& found() const noexcept { return found_; }
+
+private:
+    const std::string program_;
+    std::string known_ = (std::filesystem::temp_directory_path() / "mutate.XXXXXX").string();
+    std::vector<mutate::weakening> found_;
+};
 
 } // namespace
 
@@ -52,17 +104,14 @@ int main(int argc, char** argv) try {
     }
     bool wrong = false;
     for (const std::string& module : modules) {
-        const auto weakenings =
-            mutate::read_weakenings(output_of(fmt::format("'{}/model_{}' --weaken --json", programs, module)));
-        if (!weakenings) {
-            fmt::print(stderr, "mutate: model_{}: {}\n", module, weakenings.error());
-            return exit_usage;
-        }
-        if (weakenings->empty()) {
+        questions models(fmt::format("{}/model_{}", programs, module));
+        models.ask(shallow_seconds);
+        models.ask(0);
+        if (models.found().empty()) {
             fmt::print(stderr, "mutate: {}/model_{} tells of no order\n", programs, module);
             return exit_usage;
         }
-        for (const auto& row : mutate::judge(*all, module, *weakenings)) {
+        for (const auto& row : mutate::judge(*all, module, models.found())) {
             wrong = wrong || mutate::is_wrong(row.is);
             fmt::print("{:<10} {}:{} {}: {}\n", mutate::name_of(row.is), row.path, row.line, row.label, row.detail);
         }

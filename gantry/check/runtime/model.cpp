@@ -397,6 +397,11 @@ void replay(const model_options& options, const subject& what, model_result& res
     result.seconds = now() - start;
 }
 
+// Of "file:line (function)".
+std::string line_of(const std::string& place) {
+    return place.substr(0, place.find(" ("));
+}
+
 model_result explore(const model_options& options, const subject& what, std::set<use>* uses) {
     model_result result;
     result.bounds = bounds_of(options);
@@ -433,12 +438,20 @@ size_estimate estimate(const model_options& options, void (*body)(void*), void* 
     return guess;
 }
 
-std::vector<weakening> weaken(const model_options& wanted, void (*body)(void*), void* context) {
+weakenings weaken(const model_options& wanted, void (*body)(void*), void* context,
+                  const std::vector<weakening>& known) {
+    std::set<std::array<std::string, 3>> noticed; // line, from, to
+    for (const weakening& w : known) {
+        if (w.noticed != fault::none) {
+            noticed.insert({line_of(w.place), w.from, w.to});
+        }
+    }
     std::set<use> uses;
-    std::vector<weakening> all;
+    weakenings all;
     model_options options = wanted;
     options.minimise = 0;
-    if (!explore(options, {body, context, {}, true}, &uses).ok()) {
+    all.as_it_is = explore(options, {body, context, {}, true}, &uses);
+    if (!all.as_it_is.ok()) {
         return all;
     }
     // Both halves of a read-modify-write have its order; a fence and a read-modify-write can go two ways from acq_rel.
@@ -466,9 +479,12 @@ std::vector<weakening> weaken(const model_options& wanted, void (*body)(void*), 
             weaker = {order::acquire, order::release};
         }
         for (const order to : weaker) {
+            if (noticed.contains({line_of(place), name_of(from), name_of(to)})) {
+                continue;
+            }
             const model_result r =
                 explore(options, {body, context, {{found.sites.begin(), found.sites.end()}, from, to}}, nullptr);
-            all.push_back({place, name_of(from), name_of(to), r.found, r.exhaustive});
+            all.steps.push_back({place, name_of(from), name_of(to), r.found, r.exhaustive});
         }
     }
     return all;

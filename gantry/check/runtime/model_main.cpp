@@ -16,6 +16,7 @@
 #include <csignal>
 #include <cstdio>
 #include <cstring>
+#include <expected>
 #include <filesystem>
 #include <fstream>
 #include <optional>
@@ -34,6 +35,8 @@ struct request {
     bool unseen = false;
     bool json = false;
     bool weaken = false;
+    std::string known; // file of steps that need no look
+    std::vector<weakening> known_steps;
     bool estimate = false;
     bool exact = false; // also models that are marked as too large for it
 };
@@ -142,6 +145,9 @@ std::optional<int> parse(int argc, char** argv, request& r) {
     app.add_flag("--estimate", r.estimate, "Guess how many executions there are, and how long they take")->group(other);
     app.add_flag("--weaken", r.weaken, "Weaken each order by a step and tell which of them no model notices")
         ->group(other);
+    app.add_option("--known", r.known, "Leave out what is noticed in this file, which --weaken --json printed")
+        ->check(CLI::ExistingFile)
+        ->group(other);
     try {
         app.parse(argc, argv);
         if (static_cast<int>(random || pct > 0 || long_tail) +
@@ -182,15 +188,37 @@ void fix_addresses(char** argv) {
     }
 }
 
+// The steps that --weaken --json noticed; the error names the line that it did not print.
+std::expected<std::vector<weakening>, std::string> read_steps(const std::string& file) {
+    std::ifstream in(file);
+    std::vector<weakening> steps;
+    std::size_t number = 0;
+    for (std::string line; std::getline(in, line);) {
+        ++number;
+        const auto object = nlohmann::json::parse(line, nullptr, false);
+        const auto text = [&](const char* key) {
+            const auto at = object.find(key);
+            return at != object.end() && at->is_string() ? at->get<std::string>() : "";
+        };
+        if (!object.is_object() || text("place").empty() || text("noticed").empty()) {
+            return std::unexpected("line " + std::to_string(number) + ": not a line of --weaken --json");
+        }
+        if (text("noticed") != name_of(fault::none)) {
+            steps.push_back({text("place"), text("from"), text("to"), fault::assertion, true});
+        }
+    }
+    return steps;
+}
+
 // Whether an order of this model is too strong for it, or the model fails as it is.
 bool weaken_one(const request& wanted, const registered_model& m) {
-    const model_result as_it_is = model(wanted.options, run_body, context_of(m));
-    if (!as_it_is.ok()) {
-        std::printf("FAILED %s, as it is\n%s\n", m.name, as_it_is.report.c_str());
+    const weakenings all = weaken(wanted.options, run_body, context_of(m), wanted.known_steps);
+    if (!all.as_it_is.ok()) {
+        std::printf("FAILED %s, as it is\n%s\n", m.name, all.as_it_is.report.c_str());
         return true;
     }
     bool too_strong = false;
-    for (const weakening& w : weaken(wanted.options, run_body, context_of(m))) {
+    for (const weakening& w : all.steps) {
         too_strong = too_strong || w.noticed == fault::none;
         if (wanted.json) {
             std::printf("%s\n", nlohmann::json{{"model", m.name},
@@ -416,6 +444,14 @@ int model_main(int argc, char** argv) {
             std::fprintf(stderr, "%s: --html %s: %s\n", argv[0], wanted.html.c_str(), why.c_str());
             return 2;
         }
+    }
+    if (!wanted.known.empty()) {
+        auto steps = read_steps(wanted.known);
+        if (!steps) {
+            std::fprintf(stderr, "%s: --known %s: %s\n", argv[0], wanted.known.c_str(), steps.error().c_str());
+            return 2;
+        }
+        wanted.known_steps = *std::move(steps);
     }
     wanted.options.progress = isatty(STDERR_FILENO) != 0;
     wanted.options.stop = &stop_wanted;
