@@ -9,6 +9,22 @@
 
 namespace mutate {
 
+namespace {
+
+// The folder whose model program is to reach the file: the innermost, but for detail/.
+std::string_view component_of(std::string_view path) {
+    const auto up = [&] {
+        path = path.substr(0, path.rfind('/'));
+    };
+    up();
+    if (path.ends_with("/detail")) {
+        up();
+    }
+    return path.substr(path.rfind('/') + 1);
+}
+
+} // namespace
+
 std::expected<std::vector<weakening>, std::string> read_weakenings(std::string_view lines) {
     std::vector<weakening> all;
     for (const auto line : tidy::lines_of(lines)) {
@@ -35,7 +51,7 @@ std::expected<std::vector<weakening>, std::string> read_weakenings(std::string_v
 std::vector<row> judge(const tidy::tree& all, std::string_view module, const std::vector<weakening>& weakenings) {
     std::vector<row> rows;
     for (const auto& file : all.files()) {
-        if (!file.is_library() || file.module() != module) {
+        if (!file.is_library() || component_of(file.path()) != module) {
             continue;
         }
         const std::string name = file.path().substr(file.path().rfind('/') + 1);

@@ -36,7 +36,8 @@ struct row {
     std::string detail; // the steps that nobody notices, or the models that notice
 };
 
-/** One row for each statement with an order in the library files of the module. */
+/** One row for each statement with an order in the library files of the module: of its folder, and not of those below
+    it, which have models of their own. */
 [[nodiscard]] std::vector<row> judge(const tidy::tree& all, std::string_view module,
                                      const std::vector<weakening>& weakenings);
 

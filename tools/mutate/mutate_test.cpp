@@ -4,6 +4,8 @@
 #include <tools/mutate/mutate.hpp>
 
 #include <string>
+#include <string_view>
+#include <vector>
 
 namespace {
 
@@ -53,6 +55,22 @@ TEST(mutate, an_order_that_nobody_needs_survives) {
 
 TEST(mutate, an_order_that_no_model_reaches_is_told) {
     EXPECT_EQ(verdicts(store_and_load, line(7, "release", "race")), (std::vector{verdict::proven, verdict::unreached}));
+}
+
+// A part of a module that lies in a folder of its own has models of its own.
+TEST(mutate, a_folder_is_judged_by_its_own_models) {
+    tidy::tree all;
+    all.add("gantry/channel/x.hpp", store_and_load);
+    all.add("gantry/channel/spill/detail/y.hpp", store_and_load);
+    const auto places = [&](std::string_view module) {
+        std::vector<std::string> found;
+        for (const auto& row : mutate::judge(all, module, {})) {
+            found.push_back(row.path);
+        }
+        return found;
+    };
+    EXPECT_EQ(places("channel"), std::vector<std::string>(2, "gantry/channel/x.hpp"));
+    EXPECT_EQ(places("spill"), std::vector<std::string>(2, "gantry/channel/spill/detail/y.hpp"));
 }
 
 // A mark excuses a survivor, and must go when a model has come that needs the order.
