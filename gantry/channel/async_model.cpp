@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 // A coroutine that waits is resumed once when it can go on, in every execution; if it is destroyed meanwhile, the
 // element and the wake-up are somebody else's. Bounds: two threads; one coroutine that waits once, on the thread that
-// pushes or on a loop of the other; channels of tokens in one word and rendezvous.
+// pushes or on a loop of the other; channels of tokens in one word and rendezvous; the two in which somebody waits for
+// the coroutine's end within 2 preemptions and 1 stale access.
 #include <gantry/channel/async.hpp>
 #include <gantry/channel/task.hpp>
 #include <gantry/channel/test_token_core.hpp>
@@ -61,6 +62,30 @@ GANTRY_MODEL(coroutine_sees_the_end) {
     start(waits);
     closer.join();
     GANTRY_CHECK(got == -1);
+}
+
+// The thread that waits for the task's end goes on when it ended inside the push, and sees what it did.
+GANTRY_MODEL_WITHIN(coroutine_is_waited_for, 2, 1) {
+    auto [tx, rx] = token_channel();
+    channel::inline_executor here;
+    std::optional<int> got;
+    std::thread pusher([&tx = tx] { GANTRY_CHECK(tx.try_push(1).has_value()); });
+    channel::sync_wait(pop_into(rx, here, got));
+    GANTRY_CHECK(got == 1);
+    pusher.join();
+}
+
+// The same for who runs a loop that the task does not end on.
+GANTRY_MODEL_WITHIN(coroutine_ends_outside_of_the_loop, 2, 1) {
+    auto [tx, rx] = token_channel();
+    channel::inline_executor here;
+    gantry::reclaim::epoch::domain domain;
+    channel::loop_executor loop(domain);
+    std::optional<int> got;
+    std::thread pusher([&tx = tx] { GANTRY_CHECK(tx.try_push(1).has_value()); });
+    loop.run(pop_into(rx, here, got));
+    GANTRY_CHECK(got == 1);
+    pusher.join();
 }
 
 // It ends while a push comes: the token stays in the channel, also if the coroutine had been called for it.

@@ -144,6 +144,46 @@ TEST(async, inline_executor) {
     EXPECT_EQ(total, 4950);
 }
 
+// A task that ends on another thread of the loop, or on none of them, ends the run of who started it.
+TEST(async, a_task_ends_elsewhere) {
+    for (int round = 0; round != 200; ++round) {
+        channel::loop_executor loop;
+        std::thread helper([&] { loop.run(); });
+        auto [tx, rx] = channel::bounded<int>(1);
+        std::thread pusher([to = std::move(tx)] { ASSERT_TRUE(to.push(7)); });
+        const auto pops = [](channel::receiver<int> from, auto& on) -> task<int> {
+            auto in = channel::async(std::move(from), on);
+            const channel::pop_result<int> got = co_await in.pop();
+            co_return got.value_or(0);
+        };
+        if (round % 2 == 0) {
+            EXPECT_EQ(loop.run(pops(rx, loop)), 7);
+        } else {
+            channel::inline_executor here;
+            EXPECT_EQ(loop.run(pops(rx, here)), 7);
+        }
+        loop.stop();
+        helper.join();
+        pusher.join();
+    }
+}
+
+// What a task's frame holds is gone when the wait for it is over.
+TEST(async, a_frame_ends_before_the_wait_for_it) {
+    const auto held = std::make_shared<int>(3);
+    auto [tx, rx] = channel::bounded<int>(1);
+    channel::inline_executor here;
+    std::thread pusher([to = std::move(tx)] { ASSERT_TRUE(to.push(7)); });
+    const int sum = channel::sync_wait([&](channel::receiver<int> from, std::shared_ptr<int> mine) -> task<int> {
+        auto in = channel::async(std::move(from), here);
+        const auto got = co_await in.pop();
+        co_return got.value_or(0) + *mine;
+    }(rx, held));
+    EXPECT_EQ(sum, 10);
+    EXPECT_EQ(held.use_count(), 1);
+    pusher.join();
+}
+
 // An awaited select does one of its arms and is what its handler returns.
 TEST(async, select) {
     auto [tx, rx] = channel::bounded<int>(1);

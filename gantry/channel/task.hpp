@@ -11,24 +11,20 @@
 //     const int total = loop.run(sum(rx, loop)); // runs everything that is posted meanwhile, on this thread
 //
 // Threads: a task is one thread's at a time; post() and stop() from any. Progress: sync_wait and run block.
-// Ordering: what the coroutine did before its end is seen after sync_wait() or run(). Cost: a frame a task; post()
-//   allocates now and then. Failure: what leaves the coroutine is rethrown to who awaits or waits.
+// Ordering: what the coroutine did before its end, destroying its frame included, is seen after sync_wait() or run().
+// Cost: a frame a task, a channel a sync_wait() or run(task); post() allocates now and then. Failure: what leaves the
+//   coroutine is rethrown to who awaits or waits.
 // Lifetime: the frame ends with its task. What was posted and not run is dropped with the loop; its coroutines are
 //   their owners'.
 // Origin: Lewis Baker's cppcoro (lazy tasks, symmetric transfer), P2300's sync_wait and run_loop.
-//
-// Ordering ledger
-//   finished : completion, flag store (release)  ->  sync_wait, flag load (acquire)   carries: the coroutine's effects
-// Relaxed used as: -
 
 #include <gantry/base/assert.hpp>
-#include <gantry/base/wait.hpp>
 #include <gantry/channel/channel.hpp>
 #include <gantry/channel/detail/async_operation.hpp>
+#include <gantry/channel/select.hpp>
 
-#include <atomic>
 #include <coroutine>
-#include <cstdint>
+#include <cstddef>
 #include <exception>
 #include <optional>
 #include <type_traits>
@@ -135,19 +131,21 @@ private:
 
 namespace detail {
 
-// Awaits a task, keeps what it came to, and says so.
+struct nothing {};
+
+// Awaits a task, keeps what it came to, ends its frame, and says so: the channel is closed.
 template<class T>
-task<void> complete(task<T> of, task_outcome<T>& outcome, std::atomic<std::uint32_t>& finished) {
+task<void> complete(task<T> of, task_outcome<T>& outcome, sender<nothing> end) {
     try {
+        task<T> awaited = std::move(of);
         if constexpr (std::is_void_v<T>)
-            co_await std::move(of);
+            co_await std::move(awaited);
         else
-            outcome.return_value(co_await std::move(of));
+            outcome.return_value(co_await std::move(awaited));
     } catch (...) {
         outcome.unhandled_exception();
     }
-    finished.store(1, std::memory_order_release); // order: finished.w
-    wake_all(finished);
+    end.close();
 }
 
 // A coroutine that runs at once and owns itself.
@@ -171,16 +169,19 @@ inline detached start(task<void> of) {
 template<class T>
 T sync_wait(task<T> of) {
     detail::task_outcome<T> outcome;
-    std::atomic<std::uint32_t> finished{0};
-    detail::start(detail::complete(std::move(of), outcome, finished));
-    while (finished.load(std::memory_order_acquire) == 0) // order: finished.r
-        wait_on(finished, 0);
+    auto [tx, end] = bounded<detail::nothing>(1);
+    detail::start(detail::complete(std::move(of), outcome, std::move(tx)));
+    static_cast<void>(end.pop());
     return outcome.take();
 }
 
 // Runs coroutines on the threads that ask it to.
 class loop_executor {
 public:
+    loop_executor() = default;
+    // What is posted waits in an unbounded channel of that domain.
+    explicit loop_executor(reclaim::epoch::domain& domain) : posted_(unbounded<resumption>(domain)) {}
+
     void post(resumption next) {
         // What is posted may run, end the last task and the loop before the push returns: it needs a handle of its own.
         const sender<resumption> to = posted_.tx;
@@ -194,16 +195,19 @@ public:
     }
     void stop() { posted_.tx.close(); }
 
-    // Starts the task and runs what is posted, on this thread, until the task is done.
+    // Starts the task and runs what is posted, on this thread, until the task is done, wherever it ends.
     template<class T>
     T run(task<T> of) {
         detail::task_outcome<T> outcome;
-        std::atomic<std::uint32_t> finished{0};
-        detail::start(detail::complete(std::move(of), outcome, finished));
-        while (finished.load(std::memory_order_acquire) == 0) { // order: finished.r
-            auto next = posted_.rx.pop();
-            GANTRY_ASSERT(next.has_value()); // stopped before the task was done
-            (*next)();
+        auto [tx, end] = bounded<detail::nothing>(1);
+        detail::start(detail::complete(std::move(of), outcome, std::move(tx)));
+        bool ended = false;
+        while (!ended) {
+            select_biased(on(end, [&](const pop_result<detail::nothing>&) { ended = true; }),
+                          on(posted_.rx, [](pop_result<resumption> next) {
+                              GANTRY_ASSERT(next.has_value()); // stopped before the task was done
+                              (*next)();
+                          }));
         }
         return outcome.take();
     }

@@ -7,6 +7,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstdio>
@@ -106,7 +107,12 @@ int main(int argc, char** argv) try {
     for (const std::string& module : modules) {
         questions models(fmt::format("{}/model_{}", programs, module));
         models.ask(shallow_seconds);
-        models.ask(0);
+        const auto is_open = [](const mutate::row& row) {
+            return row.is != mutate::verdict::proven;
+        };
+        if (std::ranges::any_of(mutate::judge(*all, module, models.found()), is_open)) {
+            models.ask(0);
+        }
         if (models.found().empty()) {
             fmt::print(stderr, "mutate: {}/model_{} tells of no order\n", programs, module);
             return exit_usage;
