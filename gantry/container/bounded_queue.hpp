@@ -35,8 +35,8 @@
 //   filled : try_emplace and try_push_range, turn store (release)  ->  take, turn load (acquire)   carries: the element
 //   freed  : try_pop and try_pop_some, turn store (release)  ->  claim, turn load (acquire)   carries: that the slot is
 //            empty
-//   agree  : compare-exchange of an index, close (seq_cst)  ->  claim and take, loads of both indices
-//            (seq_cst)   carries: nothing; a refusal sees all that came before it in the one order of these
+//   agree  : compare-exchange of an index (seq_cst)  ->  claim and take, loads of both indices (seq_cst)
+//            carries: nothing; a refusal sees all that came before it in the one order of these
 //   closed : close, tail fetch_or (release)  ->  is_closed, tail load (acquire)   carries: what came before close()
 // Relaxed used as: revalidated (an index before its compare-exchange), stale-ok (size), pre-publish (constructor, and
 //   destructor)
@@ -176,7 +176,7 @@ public:
 
     // Nothing goes in any more; what is in comes out.
     void close() noexcept {
-        tail_.fetch_or(closed_mark, std::memory_order_seq_cst); // order: agree.w, closed.w
+        tail_.fetch_or(closed_mark, std::memory_order_release); // order: closed.w
     }
     // What it says stays so: a refusal by a queue that is then found closed can be put down to that.
     [[nodiscard]] bool is_closed() const noexcept {

@@ -215,6 +215,18 @@ GANTRY_MODEL(queue_is_never_empty) {
     other.join();
 }
 
+// Who looks whether there is something comes to a segment that nobody has popped from yet.
+GANTRY_MODEL(queue_is_seen_to_go_on) {
+    keeping::domain domain;
+    queue<int, keeping> q(domain);
+    GANTRY_CHECK(q.try_push(1) && q.try_push(2));
+    GANTRY_CHECK(q.try_pop() == 1 && q.try_pop() == 2);
+    std::thread pusher([&] { GANTRY_CHECK(q.try_push(3)); });
+    static_cast<void>(q.is_empty());
+    pusher.join();
+    GANTRY_CHECK(!q.is_empty() && q.try_pop() == 3);
+}
+
 GANTRY_MODEL(queue_closed_twice) {
     keeping::domain domain;
     queue<int, keeping> q(domain);

@@ -32,8 +32,12 @@
 // written. Cost: a lock, and a move or a copy; one system call for each block. Failure: see spill.hpp.
 // Lifetime: as core_base. Origin: ours; group commit after DeWitt et al., "Implementation Techniques for Main Memory
 // Database Systems", 1984.
+//
+// Ordering ledger
+// Relaxed used as: under-lock, revalidated (writing_, by a sender that waits for a moment before it sleeps)
 
 #include <gantry/base/assert.hpp>
+#include <gantry/base/backoff.hpp>
 #include <gantry/base/cache_line.hpp>
 #include <gantry/base/tuning.hpp>
 #include <gantry/channel/detail/core.hpp>
@@ -45,6 +49,8 @@
 #include <gantry/sync/mutex.hpp>
 
 #include <algorithm>
+#include <array>
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -300,7 +306,7 @@ public:
     [[nodiscard]] spool_result<void> finish() override {
         this->close(errc::closed);
         lock_type lock(mutex_);
-        changed_.wait(lock, [&] { return !writing_ && !reading_ && !acking_ && (!durable_ || tail_.empty()); });
+        changed_.wait(lock, [&] { return !is_writing() && !reading_ && !acking_ && (!durable_ || tail_.empty()); });
         if (finished_)
             return {};
         finished_ = true;
@@ -387,8 +393,11 @@ private:
         const std::size_t taken = used_ + objects_.bytes() + reserve();
         return taken < limits_.memory_bytes_max ? limits_.memory_bytes_max - taken : 0;
     }
+    [[nodiscard]] bool is_writing() const noexcept {
+        return writing_.load(std::memory_order_relaxed); // relaxed: under-lock
+    }
     [[nodiscard]] bool nothing_behind() const noexcept {
-        return cached_.empty() && read_next_ >= disk_end_ && !writing_ && tail_.empty() && !reading_;
+        return cached_.empty() && read_next_ >= disk_end_ && !is_writing() && tail_.empty() && !reading_;
     }
     [[nodiscard]] bool has_memory_for(std::size_t bytes) const noexcept {
         return (!tail_.empty() && tail_.back().records.bytes().size() + bytes <= tail_.back().records.capacity()) ||
@@ -400,7 +409,7 @@ private:
     }
     [[nodiscard]] bool has_next() noexcept {
         return !returned_.empty() || !objects_.is_empty() || !cached_.empty() ||
-               (!reading_ && (read_next_ < disk_end_ || (!durable_ && !writing_ && !tail_.empty())));
+               (!reading_ && (read_next_ < disk_end_ || (!durable_ && !is_writing() && !tail_.empty())));
     }
 
     // ------------------------------------------------------------------------------------------------------- pushing
@@ -478,7 +487,7 @@ private:
         if (const errc reason = find_room(lock, size, drop); reason != errc{} || drop)
             return reason;
         encode(value, next_++);
-        if (tail_.size() > 1 && !writing_ && !stuck_)
+        if (tail_.size() > 1 && !is_writing() && !stuck_)
             static_cast<void>(write_front(lock));
         return {};
     }
@@ -497,7 +506,7 @@ private:
             return errc::too_large;
         block_max_ = std::max(block_max_, size);
         while (!has_memory_for(size)) {
-            if (writing_) {
+            if (is_writing()) {
                 changed_.wait(lock);
             } else {
                 errc reason = tail_.empty() ? errc::full : write_front(lock);
@@ -510,11 +519,18 @@ private:
                 return this->end();
         }
         if (tail_.empty() || tail_.back().records.bytes().size() + size > tail_.back().records.capacity()) {
-            tail_.push_back({.records = new_block(size), .commit = durable_ ? std::make_shared<ticket>() : nullptr});
+            tail_.push_back({.records = new_block(size), .commit = durable_ ? new_ticket() : nullptr});
         }
         return {};
     }
 
+    [[nodiscard]] std::shared_ptr<ticket> new_ticket() {
+        if (spare_ticket_.use_count() == 1)
+            *spare_ticket_ = {};
+        else
+            spare_ticket_ = std::make_shared<ticket>();
+        return spare_ticket_;
+    }
     [[nodiscard]] batch new_block(std::size_t size) {
         const std::size_t bytes = std::max(size, block_bytes_);
         if (spare_.capacity() < bytes)
@@ -577,7 +593,7 @@ private:
 
     // Writes the first block of the tail.
     errc write_front(lock_type& lock) {
-        writing_ = true;
+        writing_.store(true, std::memory_order_relaxed); // relaxed: under-lock
         tail_block block = std::move(tail_.front());
         tail_.pop_front();
         if (durable_)
@@ -585,7 +601,7 @@ private:
         lock.unlock();
         spool_result<void> done = spool_->append(block.records);
         lock.lock();
-        writing_ = false;
+        writing_.store(false, std::memory_order_relaxed); // relaxed: under-lock
         arrived_ = true;
         errc reason{};
         if (done) {
@@ -630,9 +646,13 @@ private:
     }
 
     errc commit_all(lock_type& lock, std::span<T> values, std::size_t& done) {
-        std::vector<std::shared_ptr<ticket>> tickets; // of the values, in order
-        std::vector<std::size_t> counts;
+        struct part {
+            std::shared_ptr<ticket> commit;
+            std::size_t count = 0;
+        };
+        std::array<part, 4> parts; // of the values, in order
         for (;;) {
+            std::size_t used = 0;
             errc reason{};
             std::size_t staged = done;
             bool drop = false;
@@ -651,24 +671,25 @@ private:
                     break;
                 batch& to = tail_.back().records;
                 const std::uint64_t number = to.empty() ? 1 : to.last() + 1; // for the time being
+                if (used == 0 || parts[used - 1].commit != tail_.back().commit) {
+                    if (used == parts.size())
+                        break;
+                    parts[used++] = {.commit = tail_.back().commit};
+                }
                 codec::encode(value, to.begin_element(number, static_cast<std::uint32_t>(codec::encoded_size(value))));
                 to.end_element(0);
                 ++count_;
-                if (tickets.empty() || tickets.back() != tail_.back().commit) {
-                    tickets.push_back(tail_.back().commit);
-                    counts.push_back(0);
-                }
-                ++counts.back();
+                ++parts[used - 1].count;
             }
             if (drop) { // this one only
                 ++done;
                 return {};
             }
-            for (std::size_t i = 0; i != tickets.size(); ++i) {
-                ticket& mine = *tickets[i];
+            for (std::size_t i = 0; i != used; ++i) {
+                ticket& mine = *parts[i].commit;
                 while (!mine.done) {
-                    if (writing_)
-                        changed_.wait(lock);
+                    if (is_writing())
+                        wait_for_writer(lock, mine);
                     else
                         static_cast<void>(write_front(lock));
                 }
@@ -677,23 +698,32 @@ private:
                     if (drop) {
                         // With it those behind it, which failed as well.
                         std::size_t dropped = 0;
-                        for (std::size_t each = i; each != tickets.size(); ++each)
-                            dropped += counts[each];
+                        for (std::size_t each = i; each != used; ++each)
+                            dropped += parts[each].count;
                         statistics_.dropped_newest += dropped - 1;
                         done += dropped;
                         return {};
                     }
                     break;
                 }
-                for (std::size_t each = 0; each != counts[i]; ++each)
+                for (std::size_t each = 0; each != parts[i].count; ++each)
                     static_cast<void>(T(std::move(values[done++])));
             }
             const bool again = reason == errc{} && done == 0 && !values.empty();
-            if (!again)
+            if (!again) // else the oldest were dropped: once more
                 return reason;
-            tickets.clear(); // the oldest were dropped: once more
-            counts.clear();
         }
+    }
+
+    // A write of a few elements takes as long as falling asleep.
+    void wait_for_writer(lock_type& lock, const ticket& mine) {
+        lock.unlock();
+        backoff backoff;
+        while (writing_.load(std::memory_order_relaxed) && !backoff.exhausted()) // relaxed: revalidated
+            backoff.pause();
+        lock.lock();
+        if (is_writing() && !mine.done)
+            changed_.wait(lock);
     }
 
     // ------------------------------------------------------------------------------------------------------- popping
@@ -741,7 +771,7 @@ private:
                     return reason;
                 continue;
             }
-            if (!durable_ && !writing_ && !tail_.empty()) {
+            if (!durable_ && !is_writing() && !tail_.empty()) {
                 cached_.push_back({.records = std::move(tail_.front().records), .on_disk = false, .refilled = false});
                 tail_.pop_front();
                 continue;
@@ -867,7 +897,7 @@ private:
         if (limits_.durability != spill_durability::volatile_overflow)
             return;
         lock_type lock(mutex_);
-        changed_.wait(lock, [&] { return !writing_ && !reading_; });
+        changed_.wait(lock, [&] { return !is_writing() && !reading_; });
         drop_all(lock);
         read_next_ = disk_end_;
     }
@@ -947,10 +977,11 @@ private:
     std::uint64_t objects_first_ = 1;  // the number that the first object of all has, or would have by now
     std::deque<cached_block> cached_;
     std::deque<tail_block> tail_;
-    batch refill_;                     // memory for the next one; reading_'s
-    batch spare_;                      // memory for the next block, used first: not in used_
-    std::vector<sequence_range> done_; // on disk, popped, not yet acknowledged
-    std::uint64_t next_ = 1;           // not while direct_
+    batch refill_;                         // memory for the next one; reading_'s
+    batch spare_;                          // memory for the next block, used first: not in used_
+    std::shared_ptr<ticket> spare_ticket_; // nobody else's, if the latest commit is done
+    std::vector<sequence_range> done_;     // on disk, popped, not yet acknowledged
+    std::uint64_t next_ = 1;               // not while direct_
     std::uint64_t disk_end_ = 1;
     std::uint64_t read_next_ = 1;
     std::uint64_t acks_wanted_ = 0;
@@ -960,11 +991,11 @@ private:
     std::uint64_t lost_ = 0;
     std::uint64_t count_ = 0; // without objects
     std::uint64_t leased_ = 0;
-    unsigned spilling_ = 0;    // senders in spill_all()
-    std::size_t used_ = 0;     // blocks
-    std::size_t refilled_ = 0; // of the reserve
-    std::size_t block_max_;    // the largest block so far
-    bool writing_ = false;
+    unsigned spilling_ = 0;            // senders in spill_all()
+    std::size_t used_ = 0;             // blocks
+    std::size_t refilled_ = 0;         // of the reserve
+    std::size_t block_max_;            // the largest block so far
+    std::atomic<bool> writing_{false}; // read without the lock, too
     bool reading_ = false;
     bool acking_ = false;
     bool arrived_ = false; // a block was written or read since a receiver was called
