@@ -200,6 +200,31 @@ TEST(Spill, FullIsSaidAsAskedFor) {
     }
 }
 
+// The segment of an element that is lent cannot go: dropping what waits would not make room, so nothing is dropped.
+TEST(Spill, WhatIsLentIsNotPaidForByTheRest) {
+    check::fault_storage storage;
+    spill_options options = small(spill_durability::durable);
+    options.disk_bytes_max = 40'000;
+    options.when_full = spill_full::drop_oldest;
+    auto made = spill<std::string>(storage, "/spill", options);
+    ASSERT_TRUE(made);
+    auto& [tx, rx, disk] = *made;
+    ASSERT_TRUE(tx.try_push(text_of(0)));
+    std::optional<lease<std::string>> lent(disk.leases().pop().value());
+    std::uint64_t pushed = 1;
+    while (tx.try_push(text_of(pushed)))
+        ASSERT_LT(++pushed, 3000U);
+    EXPECT_EQ(tx.push_for(text_of(pushed), 1ms).error().reason, errc::timeout);
+    EXPECT_EQ(disk.statistics().dropped_oldest, 0U);
+    EXPECT_EQ(disk.statistics().elements, pushed - 1);
+    std::jthread waits([&] { EXPECT_TRUE(tx.push(text_of(pushed))); });
+    EXPECT_TRUE(lent->acknowledge());
+    waits.join();
+    const std::uint64_t dropped = disk.statistics().dropped_oldest;
+    EXPECT_GT(dropped, 0U);
+    EXPECT_EQ(*rx.try_pop(), text_of(1 + dropped));
+}
+
 TEST(Spill, LeasesComeBackAndAcknowledgedOnesDoNot) {
     for (const spill_durability durability : durabilities) {
         check::fault_storage storage;

@@ -395,9 +395,7 @@ void spool::discard_file(std::uint64_t number, std::uint64_t bytes) {
     doomed_.push_back(std::move(gone));
 }
 
-void spool::commit_locked(const batch& records) {
-    if (records.first() > next_)
-        acknowledge_locked(next_, records.first() - 1);
+void spool::commit_locked(const batch& records) noexcept {
     next_ = records.last() + 1;
     statistics_.appended += records.count();
 }
@@ -410,6 +408,7 @@ spool_result<void> spool::append(batch& records) {
     if (records.empty())
         return {};
     GANTRY_ASSERT(records.first() >= next_sequence());
+    leave_out(records.first());
     const auto largest =
         detail::record_header{.sum = 0, .sequence = 0, .length = options_.record_bytes_max, .kind = {}}.bytes();
     if (options_.compression != 0 && records.bytes().size() <= largest &&
@@ -417,6 +416,14 @@ spool_result<void> spool::append(batch& records) {
         return add_records(packed_);
     records.write_sums(identity_);
     return add_records(records);
+}
+
+// Numbers before `first` that were not used are acknowledged, whether or not what comes now can be written.
+void spool::leave_out(std::uint64_t first) {
+    const std::scoped_lock guard(mutex_);
+    if (first > next_)
+        acknowledge_locked(next_, first - 1);
+    next_ = first;
 }
 
 spool_result<void> spool::add_records(const batch& records) {
@@ -489,7 +496,9 @@ spool_result<void> spool::new_segment(const batch& records) {
     if (!at)
         return failed(at.error());
     const std::uint64_t number = next_number_++;
-    auto made = (*at)->create(detail::segment_name(number));
+    const std::string name = detail::segment_name(number);
+    auto added = std::make_shared<segment>();
+    auto made = (*at)->create(name);
     if (!made)
         return failed(std::move(made.error()));
     std::array<std::byte, segment_header_bytes> header{};
@@ -509,7 +518,6 @@ spool_result<void> spool::new_segment(const batch& records) {
         reap();
         return failed(std::move(done.error()));
     }
-    auto added = std::make_shared<segment>();
     added->number = number;
     added->first = records.first();
     added->last = records.last();
@@ -517,11 +525,16 @@ spool_result<void> spool::new_segment(const batch& records) {
     added->bytes = bytes;
     added->active = true;
     added->synced = options_.sync == spool_sync::each;
-    active_ = added;
-    active_file_ = *std::move(made);
     const std::scoped_lock guard(mutex_);
+    try {
+        insert_locked(added);
+    } catch (...) { // no memory: as if it had not been
+        static_cast<void>((*at)->remove(name));
+        throw;
+    }
+    active_ = std::move(added);
+    active_file_ = *std::move(made);
     disk_bytes_ += bytes;
-    insert_locked(std::move(added));
     commit_locked(records);
     return {};
 }
@@ -698,15 +711,16 @@ spool_result<bool> spool::read(batch& to, std::size_t bytes) {
                 }
                 return failed(std::move(opened.error()));
             }
+            reading_.reset();
             reader_.reset();
             reading_file_ = *std::move(opened);
-            reading_ = target;
             reader_.emplace(*reading_file_,
                             segment_part{.spool = identity_,
                                          .end = now.end,
                                          .expected = now.first,
                                          .last = now.active ? std::numeric_limits<std::uint64_t>::max() : now.last,
                                          .record_bytes_max = options_.record_bytes_max});
+            reading_ = target;
             read_failures_ = 0;
         } else {
             reader_->go_on(now.end, 0);

@@ -209,7 +209,8 @@ private:
     void discard_file(std::uint64_t number, std::uint64_t bytes);
     [[nodiscard]] bool has_room(std::uint64_t bytes) const;
     void insert_locked(shared_segment made);
-    void commit_locked(const detail::batch& records);
+    void commit_locked(const detail::batch& records) noexcept;
+    void leave_out(std::uint64_t first);
 
     void acknowledge_locked(std::uint64_t first, std::uint64_t last);
     void take_back_locked(std::uint64_t first, std::uint64_t last);

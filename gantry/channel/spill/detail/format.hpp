@@ -143,6 +143,11 @@ public:
         storage_bytes payload;
     };
     [[nodiscard]] std::optional<element> next() noexcept;
+    // As if next() had not returned that one, which was the latest.
+    void put_back(const element& latest) noexcept {
+        at_ = static_cast<std::size_t>(latest.payload.data() - memory_.get()) - record_header_bytes;
+        ++left_;
+    }
     [[nodiscard]] std::size_t left() const noexcept { return left_; } // elements that next() has not returned
 
     void clear() noexcept;

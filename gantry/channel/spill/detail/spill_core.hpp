@@ -51,12 +51,15 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
+#include <new>
 #include <optional>
+#include <ranges>
 #include <span>
 #include <type_traits>
 #include <utility>
@@ -214,7 +217,7 @@ public:
                 taken.reset();
             }
             if (done != 0)
-                static_cast<void>(acknowledge_done(lock, durable_));
+                static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
             told = news_of(done != 0);
         }
         tell(told);
@@ -227,6 +230,7 @@ public:
         news told;
         {
             lock_type lock(mutex_);
+            make_room(returned_, leased_ + 1); // so that it can come back
             reason = take(lock, into);
             if (into)
                 ++leased_;
@@ -241,11 +245,13 @@ public:
         news told;
         {
             lock_type lock(mutex_);
+            make_room(done_, ranges.size());
             for (std::size_t i = 0; i != ranges.size(); ++i) {
                 --leased_;
                 done_with(ranges[i].first, on_disk[i]);
             }
-            result = acknowledge_done(lock, durable_);
+            if (!acknowledge_done(lock, durable_))
+                result = std::unexpected(*ack_error_);
             told = news_of(true);
         }
         tell(told);
@@ -257,8 +263,8 @@ public:
             const std::scoped_lock lock(mutex_);
             --leased_;
             ++count_;
-            const auto at = std::ranges::upper_bound(returned_, element.sequence, {}, &leased<T>::sequence);
-            returned_.insert(at, std::move(element));
+            const auto at = std::ranges::upper_bound(returned_, element.sequence, std::greater{}, &leased<T>::sequence);
+            returned_.insert(at, std::move(element)); // there is room
         }
         this->call_one(side::pop);
     }
@@ -312,12 +318,12 @@ public:
         finished_ = true;
         spool_result<void> result;
         if (limits_.durability == spill_durability::durable_on_drain)
-            result = write_down();
+            result = disk([&] { return write_down(); });
         else if (limits_.durability == spill_durability::volatile_overflow && next_ > 1)
-            result = spool_->acknowledge(1, next_ - 1);
+            result = disk([&] { return spool_->acknowledge(1, next_ - 1); });
         drop_all(lock);
         // Even if something could not be written, what was is kept.
-        if (auto closed = spool_->close(); !closed && result)
+        if (auto closed = disk([&] { return spool_->close(); }); !closed && result)
             result = std::move(closed);
         lock.unlock();
         this->call_all(side::pop);
@@ -375,6 +381,30 @@ private:
     [[nodiscard]] news after_objects() noexcept {
         stuck_ = false;
         return news_of(true);
+    }
+    // An operation of the spool that finds no memory has failed like one that finds no disk: others wait for it.
+    template<class Operation>
+    [[nodiscard]] static auto disk(Operation operation) noexcept -> decltype(operation()) {
+        try {
+            return operation();
+        } catch (const std::bad_alloc&) {
+            return std::unexpected(
+                spool_error{.reason = spool_errc::disk,
+                            .cause = {.operation = storage_operation::write, .code = ENOMEM, .path = "spool"}});
+        }
+    }
+    // What is put there next needs no memory.
+    template<class E>
+    static void make_room(std::vector<E>& in, std::size_t more) {
+        if (in.capacity() - in.size() < more)
+            in.reserve(std::max(2 * in.size(), in.size() + more));
+    }
+    void remember(const spool_error& error) noexcept {
+        try {
+            error_ = error;
+        } catch (const std::bad_alloc&) {
+            static_cast<void>(error); // the one before it stays
+        }
     }
     [[nodiscard]] std::uint64_t count() const noexcept { return count_ + objects_.size(); }
     [[nodiscard]] std::size_t memory_bytes() const noexcept {
@@ -519,7 +549,9 @@ private:
                 return this->end();
         }
         if (tail_.empty() || tail_.back().records.bytes().size() + size > tail_.back().records.capacity()) {
-            tail_.push_back({.records = new_block(size), .commit = durable_ ? new_ticket() : nullptr});
+            make_room(tail_, 2); // also for one that could not be written
+            auto commit = durable_ ? new_ticket() : nullptr;
+            tail_.push_back({.records = new_block(size), .commit = std::move(commit)});
         }
         return {};
     }
@@ -578,6 +610,7 @@ private:
         ++statistics_.dropped_oldest;
         done_with(oldest->sequence, oldest->on_disk);
         while (!cached_.empty()) {
+            make_room(done_, 1);
             const auto next = cached_.front().records.next();
             if (!next) {
                 finish_cached();
@@ -594,13 +627,18 @@ private:
     // Writes the first block of the tail.
     errc write_front(lock_type& lock) {
         writing_.store(true, std::memory_order_relaxed); // relaxed: under-lock
-        tail_block block = std::move(tail_.front());
-        tail_.pop_front();
+        tail_block block = take_first(tail_);
         if (durable_)
             block.records.number_from(next_);
-        lock.unlock();
-        spool_result<void> done = spool_->append(block.records);
-        lock.lock();
+        auto done = disk([&] {
+            make_room(cached_, 2); // for this one, and one that is being read
+            return spool_result<void>();
+        });
+        if (done) {
+            lock.unlock();
+            done = disk([&] { return spool_->append(block.records); });
+            lock.lock();
+        }
         writing_.store(false, std::memory_order_relaxed); // relaxed: under-lock
         arrived_ = true;
         errc reason{};
@@ -627,7 +665,7 @@ private:
             error_ = std::move(done.error());
             if (durable_) {
                 // Not accepted; nor is what came after it.
-                tail_.push_front(std::move(block));
+                tail_.insert(tail_.begin(), std::move(block));
                 for (tail_block& each : tail_) {
                     count_ -= each.records.count();
                     used_ -= each.records.capacity();
@@ -636,7 +674,7 @@ private:
                 }
                 tail_.clear();
             } else {
-                tail_.push_front(std::move(block));
+                tail_.insert(tail_.begin(), std::move(block));
             }
         }
         if (block.commit)
@@ -666,7 +704,13 @@ private:
                 // Who has put something there does not wait for others: it is written first.
                 if (staged != done && !has_memory_for(size))
                     break;
-                reason = find_room(lock, size, drop);
+                try {
+                    reason = find_room(lock, size, drop);
+                } catch (const std::bad_alloc&) {
+                    if (staged == done)
+                        throw;
+                    break; // what was put there is written, and then it fails again
+                }
                 if (reason != errc{} || drop)
                     break;
                 batch& to = tail_.back().records;
@@ -694,7 +738,9 @@ private:
                         static_cast<void>(write_front(lock));
                 }
                 if (mine.reason != errc{}) {
-                    reason = no_room(lock, mine.reason, drop);
+                    // While an element is lent its segment cannot go, whatever is dropped behind it.
+                    const bool nothing_goes = limits_.when_full == spill_full::drop_oldest && leased_ != 0;
+                    reason = nothing_goes ? mine.reason : no_room(lock, mine.reason, drop);
                     if (drop) {
                         // With it those behind it, which failed as well.
                         std::size_t dropped = 0;
@@ -731,9 +777,10 @@ private:
     // The oldest element. errc{} if there is one.
     errc take(lock_type& lock, std::optional<leased<T>>& into) {
         for (;;) {
+            make_room(done_, 1); // so that it can be done with
             if (!returned_.empty()) {
-                into.emplace(std::move(returned_.front()));
-                returned_.pop_front();
+                into.emplace(std::move(returned_.back()));
+                returned_.pop_back();
                 --count_;
                 return {};
             }
@@ -751,8 +798,14 @@ private:
                     finish_cached();
                     continue;
                 }
+                std::optional<T> value;
+                try {
+                    value = codec::decode(next->payload);
+                } catch (...) {
+                    block.records.put_back(*next);
+                    throw;
+                }
                 --count_;
-                std::optional<T> value = codec::decode(next->payload);
                 if (!value) {
                     ++statistics_.undecodable;
                     done_with(next->sequence, block.on_disk);
@@ -772,8 +825,8 @@ private:
                 continue;
             }
             if (!durable_ && !is_writing() && !tail_.empty()) {
-                cached_.push_back({.records = std::move(tail_.front().records), .on_disk = false, .refilled = false});
-                tail_.pop_front();
+                make_room(cached_, 1);
+                cached_.push_back({.records = take_first(tail_).records, .on_disk = false, .refilled = false});
                 continue;
             }
             return is_at_end() ? this->end() : errc::empty;
@@ -802,16 +855,23 @@ private:
         } else {
             drop_block(std::move(front.records));
         }
-        cached_.pop_front();
+        cached_.erase(cached_.begin());
         stuck_ = false;
+    }
+    template<class E>
+    [[nodiscard]] static E take_first(std::vector<E>& of) noexcept {
+        E first = std::move(of.front());
+        of.erase(of.begin());
+        return first;
     }
 
     errc refill(lock_type& lock) {
+        make_room(cached_, 2); // for this one, and one that is being written
         reading_ = true;
         const std::uint64_t end = disk_end_;
         const std::size_t bytes = block_bytes_;
         lock.unlock();
-        spool_result<bool> got = spool_->read(refill_, bytes);
+        spool_result<bool> got = disk([&] { return spool_->read(refill_, bytes); });
         const std::uint64_t lost = spool_->statistics().lost;
         lock.lock();
         reading_ = false;
@@ -844,17 +904,17 @@ private:
             done_.push_back({.first = sequence, .last = sequence});
     }
 
-    // Tells the spool; `now`: and waits for it, else only now and then.
-    spool_result<void> acknowledge_done(lock_type& lock, bool now) {
+    // Tells the spool; `now`: and waits for it, else only now and then. False: that failed, with ack_error_.
+    bool acknowledge_done(lock_type& lock, bool now) noexcept {
         if (done_.empty() && !now)
-            return {};
+            return true;
         if (!now && !cached_.empty() && done_.size() < 64)
-            return {};
+            return true;
         const std::uint64_t mine = ++acks_wanted_;
         while (acks_done_ < mine) {
             if (acking_) {
                 if (!now)
-                    return {}; // the next one does
+                    return true; // the next one does
                 changed_.wait(lock);
                 continue;
             }
@@ -864,22 +924,20 @@ private:
             if (!ranges.empty()) {
                 acking_ = true;
                 lock.unlock();
-                auto result = spool_->acknowledge(ranges);
+                auto result = disk([&] { return spool_->acknowledge(ranges); });
                 lock.lock();
                 acking_ = false;
                 stuck_ = false;
                 if (!result) {
-                    error_ = result.error();
-                    ack_error_ = result.error();
+                    remember(result.error());
+                    ack_error_ = std::move(result.error());
                     acks_failed_ = covered;
                 }
                 changed_.notify_all();
             }
             acks_done_ = std::max(acks_done_, covered);
         }
-        if (acks_failed_ >= mine)
-            return std::unexpected(*ack_error_);
-        return {};
+        return acks_failed_ < mine;
     }
 
     // --------------------------------------------------------------------------------------------------------- the end
@@ -905,7 +963,7 @@ private:
     // Elements are destroyed outside of the lock.
     void drop_all(lock_type& lock) noexcept {
         const object_queue<T> objects(std::move(objects_));
-        const std::deque<leased<T>> returned(std::move(returned_));
+        const std::vector<leased<T>> returned(std::move(returned_));
         returned_.clear();
         cached_.clear();
         tail_.clear();
@@ -941,7 +999,7 @@ private:
             while (const auto each = from.next())
                 add(each->sequence, [&](std::byte* to) { std::ranges::copy(each->payload, to); }, each->payload.size());
         };
-        for (const leased<T>& each : returned_)
+        for (const leased<T>& each : returned_ | std::views::reverse)
             if (!each.on_disk)
                 add_value(each.sequence, each.value);
         for (; !objects_.is_empty(); objects_.pop_front())
@@ -973,10 +1031,10 @@ private:
     // Guarded by mutex_.
     sync::mutex mutex_;
     sync::condition_variable changed_; // a block was written or read, acknowledgements were kept
-    std::deque<leased<T>> returned_;   // ascending
+    std::vector<leased<T>> returned_;  // the newest first; has room for all that are lent
     std::uint64_t objects_first_ = 1;  // the number that the first object of all has, or would have by now
-    std::deque<cached_block> cached_;
-    std::deque<tail_block> tail_;
+    std::vector<cached_block> cached_;
+    std::vector<tail_block> tail_;
     batch refill_;                         // memory for the next one; reading_'s
     batch spare_;                          // memory for the next block, used first: not in used_
     std::shared_ptr<ticket> spare_ticket_; // nobody else's, if the latest commit is done
