@@ -13,10 +13,11 @@
 //         on_push(log, line, [&](gantry::channel::push_result<std::string> pushed) { logged = pushed.has_value(); }),
 //         after(10ms, [&] { ++idle; }));
 //
-// on(rx, f) pops and calls f with the pop_result<T>; on_push(tx, value, f) pushes and calls f with the push_result<T>.
-// An arm whose channel has ended can always go on: its handler is told closed or disconnected. after(duration, f) and
-// until(time, f) limit the wait; otherwise(f) is for when nothing can go on now, so nothing waits. select() returns
-// what the handler returns, converted to the common type; void if one of them returns nothing.
+// on(rx, f) pops and calls f with the pop_result<T>, or where rx are the leases of a spilling channel, borrows;
+// on_push(tx, value, f) pushes and calls f with the push_result<T>. An arm whose channel has ended can always go on:
+// its handler is told closed or disconnected. after(duration, f) and until(time, f) limit the wait; otherwise(f) is for
+// when nothing can go on now, so nothing waits. select() returns what the handler returns, converted to the common
+// type; void if one of them returns nothing.
 //
 // When several can go on, a fair select takes any of them, select_biased() the first in the list. The value of an
 // on_push arm is moved from only if that arm is done; if the push is refused it comes back in the result.
@@ -96,6 +97,19 @@ private:
     std::list<pop_result<T>> returned_;
 };
 
+// Which arm takes from such a handle, and what it tells its handler.
+template<class Handle>
+struct arm_of;
+template<class T>
+struct arm_of<receiver<T>> {
+    using type = pop_arm<T>;
+    using result = pop_result<T>;
+    [[nodiscard]] static detail::core<T>& core_of(const receiver<T>& rx) noexcept { return access::core_of(rx); }
+};
+template<class Handler, class Handle>
+concept takes_from =
+    requires { typename arm_of<Handle>::type; } && std::invocable<Handler, typename arm_of<Handle>::result>;
+
 template<class T>
 class push_arm final : public select_arm {
 public:
@@ -136,9 +150,9 @@ public:
 };
 
 // The arms of a static select: an arm or a limit, and its handler.
-template<class T, class Handler>
+template<class Arm, class Handler>
 struct on_clause {
-    pop_arm<T> arm;
+    Arm arm;
     Handler handler;
 
     decltype(auto) run() { return arm.tell(handler); }
@@ -284,9 +298,10 @@ auto select_by(order by, Clauses&... clauses) {
 } // namespace detail
 
 // The arms.
-template<class T, std::invocable<pop_result<T>> Handler>
-[[nodiscard]] auto on(const receiver<T>& rx, Handler handler) {
-    return detail::on_clause<T, Handler>{detail::pop_arm<T>(detail::access::core_of(rx)), std::move(handler)};
+template<class Handle, detail::takes_from<Handle> Handler>
+[[nodiscard]] auto on(const Handle& rx, Handler handler) {
+    using arm = detail::arm_of<Handle>;
+    return detail::on_clause<typename arm::type, Handler>{typename arm::type(arm::core_of(rx)), std::move(handler)};
 }
 
 // An rvalue stays where it is until it is pushed; of an lvalue a copy is pushed.
@@ -338,9 +353,9 @@ public:
     }
 
     // Each returns the number of the arm, counted from 0.
-    template<class T, std::invocable<pop_result<T>> Handler>
-    std::size_t on(const receiver<T>& rx, Handler handler) {
-        return add(std::make_unique<pop_clause<T, Handler>>(rx, std::move(handler)));
+    template<std::copy_constructible Handle, detail::takes_from<Handle> Handler>
+    std::size_t on(const Handle& rx, Handler handler) {
+        return add(std::make_unique<pop_clause<Handle, Handler>>(rx, std::move(handler)));
     }
     // The value is the caller's, and moved from when the arm is done: give it another one before the next run.
     template<class T, std::invocable<push_result<T>> Handler>
@@ -392,16 +407,16 @@ private:
         bool enabled = true;
     };
 
-    template<class T, class Handler>
+    template<class Handle, class Handler>
     struct pop_clause final : clause {
-        pop_clause(const receiver<T>& rx, Handler&& handle)
-            : clause(detail::access::core_of(rx), detail::side::pop), from(rx), arm(detail::access::core_of(rx)),
-              handler(std::move(handle)) {}
+        pop_clause(const Handle& rx, Handler&& handle)
+            : clause(detail::arm_of<Handle>::core_of(rx), detail::side::pop), from(rx),
+              arm(detail::arm_of<Handle>::core_of(rx)), handler(std::move(handle)) {}
         [[nodiscard]] detail::select_arm& doing() noexcept override { return arm; }
         void tell() override { arm.tell(handler); }
 
-        receiver<T> from;
-        detail::pop_arm<T> arm;
+        Handle from;
+        detail::arm_of<Handle>::type arm;
         Handler handler;
     };
 

@@ -310,10 +310,12 @@ template<class T>
 }
 
 // Arms of a select.
-template<class T, std::invocable<pop_result<T>> Handler>
-[[nodiscard]] auto on(const single_receiver<T>& rx, Handler handler) {
-    return detail::on_clause<T, Handler>{detail::pop_arm<T>(rx.any_core()), std::move(handler)};
-}
+template<class T>
+struct detail::arm_of<single_receiver<T>> {
+    using type = pop_arm<T>;
+    using result = pop_result<T>;
+    [[nodiscard]] static core<T>& core_of(const single_receiver<T>& rx) noexcept { return rx.any_core(); }
+};
 template<class T, class Value, std::invocable<push_result<T>> Handler>
 requires std::constructible_from<T, Value>
 [[nodiscard]] auto on_push(const single_sender<T>& tx, Value&& value, Handler handler) {

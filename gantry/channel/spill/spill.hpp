@@ -43,7 +43,7 @@
 #include <gantry/base/assert.hpp>
 #include <gantry/base/storage.hpp>
 #include <gantry/channel/channel.hpp>
-#include <gantry/channel/detail/selection.hpp>
+#include <gantry/channel/select.hpp>
 #include <gantry/channel/spill/codec.hpp>
 #include <gantry/channel/spill/detail/spill_core.hpp>
 #include <gantry/channel/spill/spool.hpp>
@@ -61,6 +61,11 @@
 #include <vector>
 
 namespace gantry::channel {
+
+namespace detail {
+template<class T>
+class lease_arm;
+} // namespace detail
 
 struct spill_options {
     std::size_t memory_bytes_max = std::size_t{64} << 20U;
@@ -122,7 +127,7 @@ public:
 
 private:
     template<class>
-    friend class leases;
+    friend class detail::lease_arm;
     lease(detail::leasing_core<T>& core, detail::leased<T>&& held) noexcept : core_(&core), held_(std::move(held)) {
         core_->add_receiver();
     }
@@ -131,7 +136,40 @@ private:
     std::optional<detail::leased<T>> held_;
 };
 
-// A receiver that lends.
+namespace detail {
+
+template<class T>
+class lease_arm final : public select_arm {
+public:
+    explicit lease_arm(leasing_core<T>& of) noexcept : select_arm(of, side::pop), of_(of) {}
+    bool attempt() override {
+        reason_ = of_.attempt_lease(held_);
+        return reason_ != errc::empty;
+    }
+    void handed() noexcept override {}
+    void describe(wait_entry&) override {}
+
+    [[nodiscard]] std::expected<lease<T>, errc> take() {
+        if (!held_)
+            return std::unexpected(reason_);
+        lease<T> made(of_, *std::move(held_));
+        held_.reset();
+        return made;
+    }
+    template<class Handler>
+    decltype(auto) tell(Handler& handler) {
+        return handler(take());
+    }
+
+private:
+    leasing_core<T>& of_;
+    std::optional<leased<T>> held_;
+    errc reason_ = errc::empty;
+};
+
+} // namespace detail
+
+// A receiver that lends. It may be an arm of a select: on(leases, f) calls f with a leases<T>::result.
 template<class T>
 class [[nodiscard]] leases {
 public:
@@ -141,9 +179,9 @@ public:
     [[nodiscard]] result pop() const { return pop_until(no_deadline); }
     // An element; or empty or closed.
     [[nodiscard]] result try_pop() const {
-        arm one(core());
+        detail::lease_arm<T> one(core());
         static_cast<void>(one.attempt());
-        return std::move(one).take();
+        return one.take();
     }
     // An element; or timeout or closed.
     template<class Rep, class Period>
@@ -152,12 +190,12 @@ public:
     }
     template<class Clock, class Duration>
     [[nodiscard]] result pop_until(std::chrono::time_point<Clock, Duration> time) const {
-        arm one(core());
+        detail::lease_arm<T> one(core());
         detail::select_arm* const arms[] = {&one};
         std::array<detail::wait_arm, 1> waits{};
         if (!detail::select_among(arms, waits, deadline_at(time), detail::order::listed))
             return std::unexpected(errc::timeout);
-        return std::move(one).take();
+        return one.take();
     }
     // Waits for one, then takes what is there, `max` in all at most.
     [[nodiscard]] std::expected<std::vector<lease<T>>, errc> pop_some(std::size_t max) const {
@@ -178,34 +216,21 @@ public:
 private:
     template<class>
     friend class spill_disk;
+    friend detail::arm_of<leases>;
     explicit leases(receiver<T> of) noexcept : of_(std::move(of)) {}
 
     [[nodiscard]] detail::leasing_core<T>& core() const {
         return static_cast<detail::leasing_core<T>&>(detail::access::core_of(of_));
     }
 
-    class arm final : public detail::select_arm {
-    public:
-        explicit arm(detail::leasing_core<T>& of) noexcept : select_arm(of, detail::side::pop), of_(of) {}
-        bool attempt() override {
-            reason_ = of_.attempt_lease(held_);
-            return reason_ != errc::empty;
-        }
-        void handed() noexcept override {}
-        void describe(detail::wait_entry&) override {}
-        [[nodiscard]] result take() && {
-            if (!held_)
-                return std::unexpected(reason_);
-            return lease<T>(of_, *std::move(held_));
-        }
-
-    private:
-        detail::leasing_core<T>& of_;
-        std::optional<detail::leased<T>> held_;
-        errc reason_ = errc::empty;
-    };
-
     receiver<T> of_;
+};
+
+template<class T>
+struct detail::arm_of<leases<T>> {
+    using type = lease_arm<T>;
+    using result = leases<T>::result;
+    [[nodiscard]] static leasing_core<T>& core_of(const leases<T>& of) noexcept { return of.core(); }
 };
 
 // The third end of a spilling channel. It counts as a receiver.

@@ -200,6 +200,56 @@ TEST(Spill, FullIsSaidAsAskedFor) {
     }
 }
 
+// Leases are arms of a select like receivers, static and at run time.
+TEST(Spill, LeasesInASelect) {
+    for (const spill_durability durability : durabilities) {
+        check::fault_storage storage;
+        auto made = spill<std::string>(storage, "/spill", small(durability));
+        ASSERT_TRUE(made);
+        auto& [tx, rx, disk] = *made;
+        const leases<std::string> lending = disk.leases();
+        auto [stop_tx, stop] = bounded<int>(1);
+        const auto next = [&] {
+            return channel::select(on(lending,
+                                      [](leases<std::string>::result lent) {
+                                          if (!lent)
+                                              return std::string(to_string(lent.error()));
+                                          std::string text = **lent;
+                                          EXPECT_TRUE(lent->acknowledge());
+                                          return text;
+                                      }),
+                                   on(stop, [](pop_result<int>) { return std::string("stop"); }));
+        };
+        ASSERT_TRUE(tx.push("one"));
+        EXPECT_EQ(next(), "one");
+        {
+            std::jthread later([&] { ASSERT_TRUE(tx.push("two")); });
+            EXPECT_EQ(next(), "two");
+        }
+        ASSERT_TRUE(stop_tx.push(1));
+        EXPECT_EQ(next(), "stop");
+
+        // One that is not acknowledged comes again.
+        std::vector<std::string> seen;
+        selector inputs;
+        inputs.on(lending, [&](leases<std::string>::result lent) {
+            ASSERT_TRUE(lent);
+            seen.push_back(**lent);
+            if (seen.size() > 1) {
+                EXPECT_TRUE(lent->acknowledge());
+            }
+        });
+        inputs.on(stop, [&](const pop_result<int>&) { seen.emplace_back("stop"); });
+        ASSERT_TRUE(tx.push("three"));
+        EXPECT_EQ(inputs.run(), 0U);
+        EXPECT_EQ(inputs.run(), 0U);
+        EXPECT_EQ(inputs.try_run(), std::nullopt);
+        EXPECT_EQ(seen, (std::vector<std::string>{"three", "three"}));
+        tx.close();
+        EXPECT_EQ(next(), "closed");
+    }
+}
+
 // The segment of an element that is lent cannot go: dropping what waits would not make room, so nothing is dropped.
 TEST(Spill, WhatIsLentIsNotPaidForByTheRest) {
     check::fault_storage storage;
