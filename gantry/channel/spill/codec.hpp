@@ -23,6 +23,10 @@
 //         static std::size_t memory_size(const order& it) { return sizeof it + it.name.capacity(); }
 //     };
 //
+// A codec may also say how an element is looked at where it lies (leases::visit): `view`, a type; view_bytes(bytes), an
+// optional one; and view_of(element). Strings have std::string_view; what is copied byte by byte const T&, and vectors
+// std::span, where E or T needs no more than 4 bytes of alignment, which is what there is on disk.
+//
 // Bytes may come from a file that an earlier version of the program wrote: decode must stand whatever they are. A type
 // that is copied byte by byte is read back only on machines with the same layout.
 //
@@ -36,8 +40,11 @@
 #include <concepts>
 #include <cstddef>
 #include <cstring>
+#include <functional>
 #include <optional>
+#include <span>
 #include <string>
+#include <string_view>
 #include <type_traits>
 #include <vector>
 
@@ -54,7 +61,17 @@ concept spillable = requires(const T& value, std::byte* to, storage_bytes from) 
     { spill_codec<T>::memory_size(value) } -> std::same_as<std::size_t>;
 };
 
+// Whether elements can be looked at where they lie.
+template<class T>
+concept spill_viewable = spillable<T> && requires(const T& value, storage_bytes from) {
+    typename spill_codec<T>::view;
+    { spill_codec<T>::view_bytes(from) } -> std::same_as<std::optional<typename spill_codec<T>::view>>;
+    { spill_codec<T>::view_of(value) } -> std::same_as<typename spill_codec<T>::view>;
+};
+
 namespace detail {
+
+inline constexpr std::size_t view_alignment_max = 4;
 
 // What an allocation takes: the allocator's own word, and its steps.
 [[nodiscard]] constexpr std::size_t allocated_size(std::size_t bytes) noexcept {
@@ -80,6 +97,16 @@ struct spill_codec<T> {
         return value;
     }
     static std::size_t memory_size(const T&) noexcept { return sizeof(T); }
+
+    using view = std::reference_wrapper<const T>;
+    static std::optional<view> view_bytes(storage_bytes from) noexcept
+    requires(alignof(T) <= detail::view_alignment_max)
+    {
+        if (from.size() != sizeof(T))
+            return std::nullopt;
+        return view(*reinterpret_cast<const T*>(from.data()));
+    }
+    static view view_of(const T& value) noexcept { return view(value); }
 };
 
 template<>
@@ -96,6 +123,12 @@ struct spill_codec<std::string> {
         // Short ones lie in the object itself.
         return sizeof value + (value.capacity() < 16 ? 0 : detail::allocated_size(value.capacity() + 1));
     }
+
+    using view = std::string_view;
+    static std::optional<view> view_bytes(storage_bytes from) noexcept {
+        return view(reinterpret_cast<const char*>(from.data()), from.size());
+    }
+    static view view_of(const std::string& value) noexcept { return value; }
 };
 
 template<class E>
@@ -118,6 +151,16 @@ struct spill_codec<std::vector<E>> {
     static std::size_t memory_size(const type& value) noexcept {
         return sizeof value + detail::allocated_size(value.capacity() * sizeof(E));
     }
+
+    using view = std::span<const E>;
+    static std::optional<view> view_bytes(storage_bytes from) noexcept
+    requires(alignof(E) <= detail::view_alignment_max)
+    {
+        if (from.size() % sizeof(E) != 0)
+            return std::nullopt;
+        return view(reinterpret_cast<const E*>(from.data()), from.size() / sizeof(E));
+    }
+    static view view_of(const type& value) noexcept { return value; }
 };
 
 } // namespace gantry::channel

@@ -50,6 +50,7 @@
 
 #include <array>
 #include <chrono>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -167,6 +168,38 @@ private:
     errc reason_ = errc::empty;
 };
 
+template<class T>
+class visit_arm final : public select_arm {
+public:
+    template<class Look>
+    visit_arm(leasing_core<T>& of, Look& look, std::size_t max) noexcept
+        : select_arm(of, side::pop), of_(of), who_{.where = &look,
+                                                   .look =
+                                                       [](void* at, viewer<T>::view view) {
+                                                           (*static_cast<Look*>(at))(view);
+                                                       }},
+          max_(max) {
+        GANTRY_ASSERT(max >= 1);
+    }
+    bool attempt() override {
+        reason_ = of_.attempt_visit(who_, max_, done_);
+        return reason_ != errc::empty;
+    }
+    void handed() noexcept override {}
+    void describe(wait_entry&) override {}
+
+    [[nodiscard]] std::expected<std::size_t, errc> take() const {
+        return done_ != 0 ? std::expected<std::size_t, errc>(done_) : std::unexpected(reason_);
+    }
+
+private:
+    leasing_core<T>& of_;
+    viewer<T> who_;
+    std::size_t max_;
+    std::size_t done_ = 0;
+    errc reason_ = errc::empty;
+};
+
 } // namespace detail
 
 // A receiver that lends. It may be an arm of a select: on(leases, f) calls f with a leases<T>::result.
@@ -211,6 +244,28 @@ public:
             all.push_back(*std::move(next));
         }
         return all;
+    }
+
+    // Waits for an element, then calls look(view) for up to `max` of the oldest, where they lie: without a copy, one
+    // after the other, outside of all locks. Those that it returned from are acknowledged, in one write where they are
+    // durable; if it throws, that one and those behind it come again. How many; or closed or disconnected. `look` may
+    // use the channel, but for finish(); other receivers may have to wait until it is done.
+    template<class Look>
+    requires spill_viewable<T> && std::invocable<Look&, typename spill_codec<T>::view>
+    std::expected<std::size_t, errc> visit(std::size_t max, Look look) const {
+        detail::visit_arm<T> one(core(), look, max);
+        detail::select_arm* const arms[] = {&one};
+        std::array<detail::wait_arm, 1> waits{};
+        static_cast<void>(detail::select_among(arms, waits, no_deadline, detail::order::listed));
+        return one.take();
+    }
+    // The same for what is there now; or empty.
+    template<class Look>
+    requires spill_viewable<T> && std::invocable<Look&, typename spill_codec<T>::view>
+    std::expected<std::size_t, errc> try_visit(std::size_t max, Look look) const {
+        detail::visit_arm<T> one(core(), look, max);
+        static_cast<void>(one.attempt());
+        return one.take();
     }
 
 private:

@@ -28,6 +28,7 @@
 #include <optional>
 #include <random>
 #include <string>
+#include <string_view>
 #include <utility>
 
 namespace {
@@ -139,7 +140,7 @@ TEST_P(spill_allocation, fails_at_every_place) {
     for (int step = 0; step != 20'000; ++step) {
         const bool filling = step / 500 % 2 == 0; // beyond memory, and back
         const std::size_t after = random() % 3 == 0 ? random() % 12 : never;
-        const std::uint64_t action = random() % 8;
+        const std::uint64_t action = random() % 9;
         if (action < (filling ? 5U : 2U)) {
             std::string value = text_of(next);
             const auto pushed = with_failure(after, [&] { return channel->tx.try_push(std::move(value)); });
@@ -156,6 +157,16 @@ TEST_P(spill_allocation, fails_at_every_place) {
                 inside.pop_front();
             } else if (popped && after == never) {
                 ASSERT_TRUE(inside.empty()) << "step " << step;
+            }
+        } else if (action == 8) {
+            std::optional<std::string> seen;
+            const auto visited =
+                with_failure(after, [&] { return lending->try_visit(1, [&](std::string_view text) { seen = text; }); });
+            threw += visited ? 0U : 1U;
+            if (visited && *visited) {
+                ASSERT_FALSE(inside.empty());
+                ASSERT_EQ(seen, text_of(inside.front())) << "step " << step;
+                inside.pop_front();
             }
         } else {
             // Lent, and given back or acknowledged, with memory or without.

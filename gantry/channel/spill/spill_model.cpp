@@ -38,6 +38,10 @@ struct gantry::channel::spill_codec<item> {
         return it;
     }
     static std::size_t memory_size(const item&) { return 100; }
+
+    using view = int;
+    static std::optional<view> view_bytes(gantry::storage_bytes from) { return decode(from)->number; }
+    static view view_of(const item& it) { return it.number; }
 };
 
 namespace {
@@ -101,11 +105,13 @@ private:
 
 using model_core = spill_core<item, list_spool>;
 
-// Room for one object, or for a few blocks of one element. The disk is full so many times.
-model_core* made_core(spill_durability durability, unsigned failures = 0) {
-    return new model_core(
-        std::make_unique<list_spool>(failures),
-        {.memory_bytes_max = 24 * 8, .durability = durability, .when_full = spill_full::block, .compresses = false});
+// Room for one object, or for a few blocks of one element; or for two objects, and blocks of two. The disk is full so
+// many times.
+model_core* made_core(spill_durability durability, unsigned failures = 0, std::size_t each_block = 1) {
+    return new model_core(std::make_unique<list_spool>(failures), {.memory_bytes_max = each_block * 24 * 8,
+                                                                   .durability = durability,
+                                                                   .when_full = spill_full::block,
+                                                                   .compresses = false});
 }
 ends<item> made(spill_durability durability, unsigned failures = 0) {
     return access::both<item>(made_core(durability, failures));
@@ -296,6 +302,65 @@ GANTRY_MODEL_WITHIN(a_lease_that_ends_wakes_a_receiver, 2, 1) {
         }
         receiver.join();
     }
+}
+
+// ------------------------------------------------------------------------------------------------- elements in place
+
+// Looks at one element of what is there, or at none: its number, or 0.
+int visit(model_core& core) {
+    int seen = 0;
+    std::size_t done = 0;
+    const auto look = [](void* at, int number) {
+        *static_cast<int*>(at) = number;
+    };
+    static_cast<void>(core.attempt_visit({.where = &seen, .look = look}, 1, done));
+    GANTRY_CHECK((done == 1) == (seen != 0));
+    return seen;
+}
+
+// Elements 3 and 4, in one block.
+ends<item> with_a_block(model_core& core) {
+    auto channel = access::both<item>(&core);
+    for (const int number : {1, 2, 3, 4})
+        GANTRY_CHECK(try_push(channel.tx, number));
+    GANTRY_CHECK(next_of(channel.rx) == 1 && next_of(channel.rx) == 2);
+    return channel;
+}
+
+// While a part of a block is looked at nobody passes over the rest of it.
+GANTRY_MODEL(a_visit_beside_a_receiver) {
+    model_core* const core = made_core(spill_durability::volatile_overflow, 0, 2);
+    auto channel = with_a_block(*core);
+    int seen = 0;
+    std::thread visitor([&] { seen = visit(*core); });
+    const int mine = next_of(channel.rx);
+    visitor.join();
+    const int first = next_of(channel.rx);
+    const int second = next_of(channel.rx);
+    GANTRY_CHECK(seen + mine + first + second == 7);
+    GANTRY_CHECK(mine != 4 || seen == 3);
+    GANTRY_CHECK(second == 0 || (first == 3 && second == 4));
+}
+
+GANTRY_MODEL_WITHIN(a_visit_that_ends_wakes_a_receiver, 2, 1) {
+    model_core* const core = made_core(spill_durability::volatile_overflow, 0, 2);
+    auto channel = with_a_block(*core);
+    std::thread receiver([rx = channel.rx] { GANTRY_CHECK(rx.pop().has_value()); });
+    static_cast<void>(visit(*core));
+    receiver.join();
+}
+
+// A block that is being looked at stands before what is pushed meanwhile.
+GANTRY_MODEL_WITHIN(a_visit_beside_a_sender, 2, 1) {
+    model_core* const core = made_core(spill_durability::volatile_overflow, 0, 2);
+    auto channel = with_a_block(*core);
+    std::thread sender([tx = channel.tx] { GANTRY_CHECK(try_push(tx, 5)); });
+    const int seen = visit(*core);
+    sender.join();
+    // The block may be on its way to the disk.
+    if (seen == 0)
+        GANTRY_CHECK(next_of(channel.rx) == 3);
+    GANTRY_CHECK(next_of(channel.rx) == 4 && next_of(channel.rx) == 5);
 }
 
 // ------------------------------------------------------------------------------------------------------------- objects

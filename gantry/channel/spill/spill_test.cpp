@@ -16,7 +16,9 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -247,6 +249,96 @@ TEST(Spill, LeasesInASelect) {
         EXPECT_EQ(seen, (std::vector<std::string>{"three", "three"}));
         tx.close();
         EXPECT_EQ(next(), "closed");
+    }
+}
+
+// What is looked at where it lies is what was pushed, in order, once; what the function throws at comes again.
+TEST(Spill, Visits) {
+    for (const spill_durability durability : durabilities) {
+        for (const int compression : {0, 1}) {
+            check::fault_storage storage;
+            spill_options options = small(durability);
+            options.compression = compression;
+            auto made = spill<std::string>(storage, "/spill", options);
+            ASSERT_TRUE(made);
+            auto& [tx, rx, disk] = *made;
+            const leases<std::string> lending = disk.leases();
+            EXPECT_EQ(lending.try_visit(1, [](std::string_view) { FAIL(); }).error(), errc::empty);
+            for (std::uint64_t i = 0; i != 500; ++i)
+                ASSERT_TRUE(tx.push(text_of(i)));
+            std::uint64_t next = 0;
+            const auto look = [&](std::string_view text) {
+                if (next == 77 || next == 300)
+                    throw std::runtime_error(std::to_string(next));
+                EXPECT_EQ(text, text_of(next));
+                ++next;
+            };
+            // Seven at a time, and single ones between them.
+            const auto until_it_throws = [&] {
+                for (;;) {
+                    EXPECT_LE(lending.visit(7, look).value(), 7U);
+                    if (next % 3 == 0 && next != 77 && next != 300) {
+                        EXPECT_EQ(*rx.try_pop(), text_of(next++));
+                    }
+                }
+            };
+            EXPECT_THROW(until_it_throws(), std::runtime_error);
+            EXPECT_EQ(next, 77U);
+            EXPECT_EQ(*rx.try_pop(), text_of(next++));
+            EXPECT_THROW(until_it_throws(), std::runtime_error);
+            EXPECT_EQ(next, 300U);
+            EXPECT_EQ(disk.statistics().elements, 200U);
+            next = 301; // the sender goes on meanwhile
+            EXPECT_EQ(*rx.try_pop(), text_of(300));
+            std::jthread pushes([&] {
+                for (std::uint64_t i = 500; i != 600; ++i)
+                    ASSERT_TRUE(tx.push(text_of(i)));
+                tx.close();
+            });
+            while (lending.visit(1000, look)) {
+            }
+            EXPECT_EQ(next, 600U);
+            EXPECT_EQ(disk.statistics().undecodable, 0U);
+            EXPECT_EQ(disk.statistics().leased, 0U);
+        }
+    }
+}
+
+// Several look at once, each at others; nobody passes over what somebody else has left.
+TEST(Spill, VisitsBesideReceivers) {
+    for (const spill_durability durability : durabilities) {
+        check::fault_storage storage;
+        auto made = spill<std::vector<std::uint32_t>>(storage, "/spill", small(durability));
+        ASSERT_TRUE(made);
+        auto& [tx, rx, disk] = *made;
+        constexpr std::uint32_t count = 5000;
+        std::vector<std::vector<std::uint32_t>> seen(3);
+        {
+            std::vector<std::jthread> threads;
+            for (std::size_t i = 0; i != 2; ++i) {
+                threads.emplace_back([&mine = seen[i], lending = disk.leases(), i] {
+                    while (lending.visit(
+                        1 + 40 * i, [&](std::span<const std::uint32_t> numbers) { mine.push_back(numbers.back()); })) {
+                    }
+                });
+            }
+            threads.emplace_back([&mine = seen[2], from = rx] {
+                while (const auto numbers = from.pop())
+                    mine.push_back(numbers->back());
+            });
+            for (std::uint32_t i = 0; i != count; ++i)
+                ASSERT_TRUE(tx.push(std::vector<std::uint32_t>(1 + i % 30, i)));
+            tx.close();
+        }
+        std::vector<std::uint32_t> all;
+        for (const auto& each : seen) {
+            EXPECT_TRUE(std::ranges::is_sorted(each));
+            all.insert(all.end(), each.begin(), each.end());
+        }
+        std::ranges::sort(all);
+        ASSERT_EQ(all.size(), count);
+        for (std::uint32_t i = 0; i != count; ++i)
+            ASSERT_EQ(all[i], i);
     }
 }
 

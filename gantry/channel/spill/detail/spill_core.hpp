@@ -103,12 +103,33 @@ struct leased {
     T value;
 };
 
+// Who looks at elements where they lie: one function for all of them.
+template<class T>
+struct viewer {
+    struct nobody {};
+    static constexpr auto view_type() {
+        if constexpr (spill_viewable<T>)
+            return std::type_identity<typename spill_codec<T>::view>();
+        else
+            return std::type_identity<nobody>();
+    }
+    using view = decltype(view_type())::type;
+
+    void* where;
+    void (*look)(void*, view);
+
+    void operator()(view at) const { look(where, at); }
+};
+
 // The part of the core that leases and other handles know.
 template<class T>
 class leasing_core : public core<T> {
 public:
     // Like attempt_pop(), but the element is only lent.
     virtual errc attempt_lease(std::optional<leased<T>>& into) = 0;
+    // Shows up to `max` of the oldest to the viewer, outside of all locks, and acknowledges those that it returned
+    // from; adds how many.
+    virtual errc attempt_visit(viewer<T> who, std::size_t max, std::size_t& done) = 0;
     [[nodiscard]] virtual spool_result<void> acknowledge(std::span<const sequence_range> ranges,
                                                          std::span<const bool> on_disk) = 0;
     virtual void give_back(leased<T>&& element) noexcept = 0;
@@ -240,6 +261,34 @@ public:
         return reason;
     }
 
+    errc attempt_visit(viewer<T> who, std::size_t max, std::size_t& done) override {
+        if constexpr (spill_viewable<T>) {
+            const std::size_t before = done;
+            errc reason{};
+            for (;;) {
+                lock_type lock(mutex_);
+                reason = bring(lock);
+                if (reason != errc{})
+                    break;
+                if (!returned_.empty() || !objects_.is_empty())
+                    show_object(lock, who, done);
+                else
+                    show_block(lock, who, max - (done - before), done);
+                if (done - before == max || !has_next())
+                    break;
+            }
+            news told;
+            {
+                const std::scoped_lock lock(mutex_);
+                told = news_of(done != before);
+            }
+            tell(told);
+            return done != before ? errc{} : reason;
+        } else {
+            return errc::empty; // leases::visit() is not there
+        }
+    }
+
     spool_result<void> acknowledge(std::span<const sequence_range> ranges, std::span<const bool> on_disk) override {
         spool_result<void> result;
         news told;
@@ -312,7 +361,9 @@ public:
     [[nodiscard]] spool_result<void> finish() override {
         this->close(errc::closed);
         lock_type lock(mutex_);
-        changed_.wait(lock, [&] { return !is_writing() && !reading_ && !acking_ && (!durable_ || tail_.empty()); });
+        changed_.wait(lock, [&] {
+            return !is_writing() && !reading_ && !acking_ && blocks_out_ == 0 && (!durable_ || tail_.empty());
+        });
         if (finished_)
             return {};
         finished_ = true;
@@ -427,7 +478,8 @@ private:
         return writing_.load(std::memory_order_relaxed); // relaxed: under-lock
     }
     [[nodiscard]] bool nothing_behind() const noexcept {
-        return cached_.empty() && read_next_ >= disk_end_ && !is_writing() && tail_.empty() && !reading_;
+        return cached_.empty() && read_next_ >= disk_end_ && !is_writing() && tail_.empty() && !reading_ &&
+               blocks_out_ == 0;
     }
     [[nodiscard]] bool has_memory_for(std::size_t bytes) const noexcept {
         return (!tail_.empty() && tail_.back().records.bytes().size() + bytes <= tail_.back().records.capacity()) ||
@@ -438,8 +490,11 @@ private:
         return !objects_.is_empty() && returned_.empty() && done_.empty();
     }
     [[nodiscard]] bool has_next() noexcept {
-        return !returned_.empty() || !objects_.is_empty() || !cached_.empty() ||
-               (!reading_ && (read_next_ < disk_end_ || (!durable_ && !is_writing() && !tail_.empty())));
+        if (!returned_.empty() || !objects_.is_empty())
+            return true;
+        return !showing_ &&
+               (!cached_.empty() || (!reading_ && !refill_is_out_ &&
+                                     (read_next_ < disk_end_ || (!durable_ && !is_writing() && !tail_.empty()))));
     }
 
     // ------------------------------------------------------------------------------------------------------- pushing
@@ -631,7 +686,7 @@ private:
         if (durable_)
             block.records.number_from(next_);
         auto done = disk([&] {
-            make_room(cached_, 2); // for this one, and one that is being read
+            make_room(cached_, 3 + blocks_out_); // each that may be put there meanwhile
             return spool_result<void>();
         });
         if (done) {
@@ -774,10 +829,43 @@ private:
 
     // ------------------------------------------------------------------------------------------------------- popping
 
+    // Sees to it that the oldest element is in returned_, in objects_, or the next of the first cached block: errc{} if
+    // there is one.
+    errc bring(lock_type& lock) {
+        for (;;) {
+            if (!returned_.empty() || !objects_.is_empty())
+                return {};
+            if (showing_)
+                return errc::empty;
+            if (!cached_.empty()) {
+                if (cached_.front().records.left() != 0)
+                    return {};
+                finish_cached();
+                continue;
+            }
+            if (reading_ || refill_is_out_ || finished_)
+                return errc::empty;
+            if (read_next_ < disk_end_) {
+                if (const errc reason = refill(lock); reason != errc{})
+                    return reason;
+                continue;
+            }
+            if (!durable_ && !is_writing() && !tail_.empty()) {
+                make_room(cached_, 1);
+                cached_.push_back({.records = take_first(tail_).records, .on_disk = false, .refilled = false});
+                continue;
+            }
+            return is_at_end() ? this->end() : errc::empty;
+        }
+    }
+
     // The oldest element. errc{} if there is one.
     errc take(lock_type& lock, std::optional<leased<T>>& into) {
         for (;;) {
             make_room(done_, 1); // so that it can be done with
+            if (const errc reason = bring(lock); reason != errc{})
+                return reason;
+            make_room(done_, 1); // bringing it may have let go of the lock
             if (!returned_.empty()) {
                 into.emplace(std::move(returned_.back()));
                 returned_.pop_back();
@@ -791,45 +879,25 @@ private:
                 stuck_ = false;
                 return {};
             }
-            if (!cached_.empty()) {
-                cached_block& block = cached_.front();
-                const auto next = block.records.next();
-                if (!next) {
-                    finish_cached();
-                    continue;
-                }
-                std::optional<T> value;
-                try {
-                    value = codec::decode(next->payload);
-                } catch (...) {
-                    block.records.put_back(*next);
-                    throw;
-                }
-                --count_;
-                if (!value) {
-                    ++statistics_.undecodable;
-                    done_with(next->sequence, block.on_disk);
-                    continue;
-                }
-                into.emplace(
-                    leased<T>{.sequence = next->sequence, .on_disk = block.on_disk, .value = *std::move(value)});
-                if (block.records.left() == 0)
-                    finish_cached();
-                return {};
+            cached_block& block = cached_.front();
+            const auto next = block.records.next();
+            std::optional<T> value;
+            try {
+                value = codec::decode(next->payload);
+            } catch (...) {
+                block.records.put_back(*next);
+                throw;
             }
-            if (reading_ || finished_)
-                return errc::empty;
-            if (read_next_ < disk_end_) {
-                if (const errc reason = refill(lock); reason != errc{})
-                    return reason;
+            --count_;
+            if (!value) {
+                ++statistics_.undecodable;
+                done_with(next->sequence, block.on_disk);
                 continue;
             }
-            if (!durable_ && !is_writing() && !tail_.empty()) {
-                make_room(cached_, 1);
-                cached_.push_back({.records = take_first(tail_).records, .on_disk = false, .refilled = false});
-                continue;
-            }
-            return is_at_end() ? this->end() : errc::empty;
+            into.emplace(leased<T>{.sequence = next->sequence, .on_disk = block.on_disk, .value = *std::move(value)});
+            if (block.records.left() == 0)
+                finish_cached();
+            return {};
         }
     }
 
@@ -847,16 +915,104 @@ private:
         return reason;
     }
 
-    void finish_cached() noexcept {
-        cached_block& front = cached_.front();
-        if (front.refilled) {
-            refilled_ = 0;
-            refill_ = std::move(front.records);
-        } else {
-            drop_block(std::move(front.records));
+    // An element that is an object: lent while it is looked at.
+    void show_object(lock_type& lock, viewer<T> who, std::size_t& done) {
+        make_room(returned_, leased_ + 1);
+        std::optional<leased<T>> lent;
+        static_cast<void>(take(lock, lent));
+        ++leased_;
+        lock.unlock();
+        try {
+            who(codec::view_of(lent->value));
+        } catch (...) {
+            give_back(*std::move(lent));
+            throw;
         }
-        cached_.erase(cached_.begin());
+        lock.lock();
+        --leased_;
+        ++done;
+        note_done(lent->sequence, lent->sequence, lent->on_disk);
+        static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
+    }
+
+    // The first block: it is taken out as a whole while its elements are looked at, and what is left comes back.
+    void show_block(lock_type& lock, viewer<T> who, std::size_t max, std::size_t& done) {
+        make_room(cached_, 3 + blocks_out_); // it, and each that may be put there meanwhile
+        cached_block block = take_first(cached_);
+        const std::size_t all = block.records.left();
+        const bool in_part = max < all; // then what is left is not lent, and nobody may take what is behind it
+        count_ -= all;
+        leased_ += all;
+        ++blocks_out_;
+        showing_ = showing_ || in_part;
+        refill_is_out_ = refill_is_out_ || block.refilled;
+        std::optional<sequence_range> seen;
+        std::uint64_t undecodable = 0;
+        const auto look = [&] {
+            for (std::size_t left = max; left != 0;) {
+                const auto next = block.records.next();
+                if (!next)
+                    return;
+                const auto view = codec::view_bytes(next->payload);
+                if (view) {
+                    try {
+                        who(*view);
+                    } catch (...) {
+                        block.records.put_back(*next);
+                        throw;
+                    }
+                    ++done;
+                    --left;
+                } else {
+                    ++undecodable;
+                }
+                seen = {.first = seen ? seen->first : next->sequence, .last = next->sequence};
+            }
+        };
+        const auto put_back = [&]() noexcept {
+            lock.lock();
+            leased_ -= all;
+            --blocks_out_;
+            showing_ = showing_ && !in_part;
+            refill_is_out_ = refill_is_out_ && !block.refilled;
+            arrived_ = true;
+            statistics_.undecodable += undecodable;
+            if (seen)
+                note_done(seen->first, seen->last, block.on_disk);
+            count_ += block.records.left();
+            if (block.records.left() != 0)
+                cached_.insert(cached_.begin(), std::move(block)); // it was the first, and there is room
+            else
+                finish_block(std::move(block));
+            stuck_ = false;
+            changed_.notify_all();
+        };
+        lock.unlock();
+        try {
+            look();
+        } catch (...) {
+            put_back();
+            static_cast<void>(acknowledge_done(lock, durable_));
+            const news told = news_of(true);
+            lock.unlock();
+            tell(told);
+            throw;
+        }
+        put_back();
+        static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
+    }
+
+    void finish_cached() noexcept {
+        finish_block(take_first(cached_));
         stuck_ = false;
+    }
+    void finish_block(cached_block&& done) noexcept {
+        if (done.refilled) {
+            refilled_ = 0;
+            refill_ = std::move(done.records);
+        } else {
+            drop_block(std::move(done.records));
+        }
     }
     template<class E>
     [[nodiscard]] static E take_first(std::vector<E>& of) noexcept {
@@ -866,7 +1022,7 @@ private:
     }
 
     errc refill(lock_type& lock) {
-        make_room(cached_, 2); // for this one, and one that is being written
+        make_room(cached_, 3 + blocks_out_); // each that may be put there meanwhile
         reading_ = true;
         const std::uint64_t end = disk_end_;
         const std::size_t bytes = block_bytes_;
@@ -902,6 +1058,17 @@ private:
             done_.back().last = sequence;
         else
             done_.push_back({.first = sequence, .last = sequence});
+    }
+
+    // Where an exception would be worse than an element that comes again after a restart.
+    void note_done(std::uint64_t first, std::uint64_t last, bool on_disk) noexcept {
+        if (!on_disk)
+            return;
+        try {
+            done_.push_back({.first = first, .last = last});
+        } catch (const std::bad_alloc&) {
+            static_cast<void>(last); // it is not noted
+        }
     }
 
     // Tells the spool; `now`: and waits for it, else only now and then. False: that failed, with ack_error_.
@@ -1055,6 +1222,9 @@ private:
     std::size_t block_max_;            // the largest block so far
     std::atomic<bool> writing_{false}; // read without the lock, too
     bool reading_ = false;
+    std::size_t blocks_out_ = 0; // are being looked at
+    bool showing_ = false;       // one of them in part
+    bool refill_is_out_ = false; // one of them has the reserve's memory
     bool acking_ = false;
     bool arrived_ = false; // a block was written or read since a receiver was called
     bool stuck_ = false;   // the last write failed, and nothing was popped since
