@@ -14,8 +14,9 @@
 //         return made.error().message();
 //     auto& [tx, rx, disk] = *made;
 //
-// The ends are ordinary ones: all operations of channel.hpp, select, coroutines. disk is the third: leases, statistics,
-// the latest error, and finish(). A type needs a spill_codec (codec.hpp), and a move that cannot fail.
+// The ends are ordinary ones: all operations of channel.hpp, select, coroutines. disk is the third: leases, elements in
+// place (leases::visit), statistics, the latest error, and finish(). A type needs a spill_codec (codec.hpp), and a move
+// that cannot fail.
 //
 // What a kill of the process, and a power cut, can take:
 //   volatile_overflow: everything. A later start finds leftovers only of the part that was on disk.
@@ -35,7 +36,8 @@
 // Failure: full as spill_full says: errc::full (and waiting), overflow, or dropping, each counted. A disk that fails is
 //   full too, but a refused push is told errc::disk, and a pop that cannot read as well; error() says what happened.
 //   Later operations try again. An element over an eighth of memory_bytes_max is too_large. Memory counts what the
-//   codec says with 8 bytes or so for each element, blocks, and buffers; not what is out on lease.
+//   codec says with 8 bytes or so for each element, blocks, and buffers; not what is out on lease. Where there is no
+//   memory an operation throws std::bad_alloc and has done nothing; inside of a disk operation that is errc::disk.
 // Lifetime: the storage outlives the channel; the channel ends with its last handle or lease, which is when elements in
 //   memory are written (durable_on_drain) or removed from the disk (volatile_overflow).
 // Origin: hopper (B. L. Troutwine), whose faults issue 6 lists; see SPILL.md.

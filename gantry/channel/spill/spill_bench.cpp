@@ -3,7 +3,9 @@
 //   memory       nothing spills: one thread pushes and pops, 64 at a time; memory_singly: one at a time;
 //                memory_threads: a thread pushes and another pops, one at a time
 //   spill_in     a sender fills the disk (what it pushes need not survive anything), 64 at a time, with megabytes:N
-//   spill_out    a receiver drains it, 256 at a time, and what it has taken is taken
+//   spill_out    a receiver drains it, 256 at a time, and what it has taken is taken; gantry_in_place looks at the
+//   bytes and
+//                makes no string
 //   durable      what was pushed survives a kill; batch:N at a time, from senders:N threads
 //   synced       the same, and a power cut
 //   reopen       what a killed process left is opened, with megabytes:N
@@ -33,6 +35,7 @@
 #include <memory>
 #include <span>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -107,10 +110,29 @@ public:
         }
     }
 
+protected:
+    [[nodiscard]] spilling<std::string>& ends() noexcept { return ends_; }
+
 private:
     folder folder_;
     posix_storage storage_;
     spilling<std::string> ends_;
+};
+
+// Drained without strings.
+class gantry_in_place : public gantry_spill {
+public:
+    std::uint64_t drain() {
+        std::uint64_t count = 0;
+        std::uint64_t bytes = 0;
+        const auto look = [&](std::string_view text) {
+            bytes += text.size();
+        };
+        while (const auto got = ends().disk.leases().try_visit(256, look))
+            count += *got;
+        require(bytes != 0);
+        return count;
+    }
 };
 
 class unbounded_channel {
@@ -523,6 +545,7 @@ const bool added = [] {
     add_memory<spilling_in_memory>("gantry");
     add_memory<bounded_in_memory>("bounded");
     add_spill<gantry_spill>("gantry", {10, 100, 1000, 10000});
+    add_spill<gantry_in_place>("gantry_in_place");
     add_spill<unbounded_channel>("x_memory");
     add_spill<framed_file>("framed_file", {100, 1000});
     add_spill<lmdb_queue>("lmdb");

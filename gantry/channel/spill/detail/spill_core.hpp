@@ -215,75 +215,68 @@ public:
     }
 
     errc attempt_pop_some(sink<T> out, std::size_t max, std::size_t& popped) override {
-        errc reason{};
-        std::size_t done = 0;
-        news told;
-        {
-            lock_type lock(mutex_);
-            if (objects_are_next()) [[likely]] {
-                // Also when the sink throws.
-                const telling tells{*this, lock};
-                objects_.pop_some(out, max, popped);
-                return {};
-            }
-            std::optional<leased<T>> taken;
-            while (done != max && (done == 0 || has_next())) {
-                reason = take(lock, taken);
-                if (!taken)
-                    break;
-                *out = std::move(taken->value);
-                ++out;
-                ++done;
-                done_with(taken->sequence, taken->on_disk);
-                taken.reset();
-            }
-            if (done != 0)
-                static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
-            told = news_of(done != 0);
+        lock_type lock(mutex_);
+        telling tells{*this, lock};
+        if (objects_are_next()) [[likely]] {
+            stuck_ = false;
+            tells.room = true;
+            objects_.pop_some(out, max, popped);
+            return {};
         }
-        tell(told);
-        popped += done;
-        return done != 0 ? errc{} : reason;
+        errc reason{};
+        std::optional<leased<T>> taken;
+        for (std::size_t done = 0; done != max && (done == 0 || has_next());) {
+            reason = bring(lock);
+            if (reason != errc{})
+                break;
+            tells.room = true;
+            if (returned_.empty() && objects_.is_empty()) {
+                const std::size_t before = popped;
+                pop_block(out, max - done, popped);
+                done += popped - before;
+                continue;
+            }
+            static_cast<void>(take(lock, taken));
+            *out = std::move(taken->value);
+            ++out;
+            ++done;
+            ++popped;
+            done_with(taken->sequence, taken->sequence, taken->on_disk);
+            taken.reset();
+        }
+        if (!tells.room)
+            return reason;
+        static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
+        return {};
     }
 
     errc attempt_lease(std::optional<leased<T>>& into) override {
-        errc reason{};
-        news told;
-        {
-            lock_type lock(mutex_);
-            make_room(returned_, leased_ + 1); // so that it can come back
-            reason = take(lock, into);
-            if (into)
-                ++leased_;
-            told = news_of(reason == errc{});
-        }
-        tell(told);
+        lock_type lock(mutex_);
+        telling tells{*this, lock};
+        make_room(returned_, leased_ + 1); // so that it can come back
+        const errc reason = take(lock, into);
+        if (into)
+            ++leased_;
+        tells.room = reason == errc{};
         return reason;
     }
 
     errc attempt_visit(viewer<T> who, std::size_t max, std::size_t& done) override {
         if constexpr (spill_viewable<T>) {
-            const std::size_t before = done;
-            errc reason{};
-            for (;;) {
-                lock_type lock(mutex_);
-                reason = bring(lock);
-                if (reason != errc{})
-                    break;
+            lock_type lock(mutex_);
+            telling tells{*this, lock};
+            for (std::size_t left = max; left != 0 && (left == max || has_next());) {
+                if (const errc reason = bring(lock); reason != errc{})
+                    return left == max ? reason : errc{};
+                tells.room = true;
+                const std::size_t before = done;
                 if (!returned_.empty() || !objects_.is_empty())
                     show_object(lock, who, done);
                 else
-                    show_block(lock, who, max - (done - before), done);
-                if (done - before == max || !has_next())
-                    break;
+                    show_block(lock, who, left, done);
+                left -= done - before;
             }
-            news told;
-            {
-                const std::scoped_lock lock(mutex_);
-                told = news_of(done != before);
-            }
-            tell(told);
-            return done != before ? errc{} : reason;
+            return {};
         } else {
             return errc::empty; // leases::visit() is not there
         }
@@ -297,7 +290,7 @@ public:
             make_room(done_, ranges.size());
             for (std::size_t i = 0; i != ranges.size(); ++i) {
                 --leased_;
-                done_with(ranges[i].first, on_disk[i]);
+                done_with(ranges[i].first, ranges[i].last, on_disk[i]);
             }
             if (!acknowledge_done(lock, durable_))
                 result = std::unexpected(*ack_error_);
@@ -418,21 +411,20 @@ private:
         if (told.room)
             this->call_one(side::push);
     }
-    // Tells at the end of a pop of objects.
+    // Tells at the end of an operation, also when it throws.
     struct telling {
         spill_core& self;
         lock_type& lock;
+        bool room = false; // something was popped
         ~telling() {
-            const news told = self.after_objects();
+            if (!lock.owns_lock())
+                lock.lock();
+            const news told = self.news_of(room);
             lock.unlock();
             self.tell(told);
         }
     };
     [[nodiscard]] bool has_more_to_tell() const noexcept { return arrived_ || closed_ || stuck_; }
-    [[nodiscard]] news after_objects() noexcept {
-        stuck_ = false;
-        return news_of(true);
-    }
     // An operation of the spool that finds no memory has failed like one that finds no disk: others wait for it.
     template<class Operation>
     [[nodiscard]] static auto disk(Operation operation) noexcept -> decltype(operation()) {
@@ -663,7 +655,7 @@ private:
         if (!oldest)
             return false;
         ++statistics_.dropped_oldest;
-        done_with(oldest->sequence, oldest->on_disk);
+        done_with(oldest->sequence, oldest->sequence, oldest->on_disk);
         while (!cached_.empty()) {
             make_room(done_, 1);
             const auto next = cached_.front().records.next();
@@ -673,7 +665,7 @@ private:
             }
             --count_;
             ++statistics_.dropped_oldest;
-            done_with(next->sequence, cached_.front().on_disk);
+            done_with(next->sequence, next->sequence, cached_.front().on_disk);
         }
         static_cast<void>(acknowledge_done(lock, true));
         return true;
@@ -862,10 +854,9 @@ private:
     // The oldest element. errc{} if there is one.
     errc take(lock_type& lock, std::optional<leased<T>>& into) {
         for (;;) {
-            make_room(done_, 1); // so that it can be done with
             if (const errc reason = bring(lock); reason != errc{})
                 return reason;
-            make_room(done_, 1); // bringing it may have let go of the lock
+            make_room(done_, 1); // so that it can be done with
             if (!returned_.empty()) {
                 into.emplace(std::move(returned_.back()));
                 returned_.pop_back();
@@ -881,17 +872,11 @@ private:
             }
             cached_block& block = cached_.front();
             const auto next = block.records.next();
-            std::optional<T> value;
-            try {
-                value = codec::decode(next->payload);
-            } catch (...) {
-                block.records.put_back(*next);
-                throw;
-            }
+            std::optional<T> value = decode(block.records, *next);
             --count_;
             if (!value) {
                 ++statistics_.undecodable;
-                done_with(next->sequence, block.on_disk);
+                done_with(next->sequence, next->sequence, block.on_disk);
                 continue;
             }
             into.emplace(leased<T>{.sequence = next->sequence, .on_disk = block.on_disk, .value = *std::move(value)});
@@ -901,17 +886,57 @@ private:
         }
     }
 
+    // Up to `max` of the next elements of the first cached block, which has some; adds how many.
+    void pop_block(sink<T>& out, std::size_t max, std::size_t& done) {
+        make_room(done_, 1);
+        struct popping {
+            spill_core& self;
+            cached_block& block;
+            std::optional<sequence_range> gone{};
+            ~popping() { // also when the sink throws, which loses the element for this time
+                if (gone)
+                    self.done_with(gone->first, gone->last, block.on_disk);
+                if (block.records.left() == 0)
+                    self.finish_cached();
+            }
+        } from{*this, cached_.front()};
+        for (std::size_t left = max; left != 0;) {
+            const auto next = from.block.records.next();
+            if (!next)
+                return;
+            std::optional<T> value = decode(from.block.records, *next);
+            --count_;
+            if (value) {
+                *out = *std::move(value);
+                ++out;
+                ++done;
+                --left;
+            } else {
+                ++statistics_.undecodable;
+            }
+            from.gone = {.first = from.gone ? from.gone->first : next->sequence, .last = next->sequence};
+        }
+    }
+    // If there is no memory for it, it is still the next one.
+    [[nodiscard]] static std::optional<T> decode(batch& from, const batch::element& next) {
+        try {
+            return codec::decode(next.payload);
+        } catch (...) {
+            from.put_back(next);
+            throw;
+        }
+    }
+
     [[gnu::noinline]] errc pop_behind(lock_type& lock, pop_result<T>& into) {
+        telling tells{*this, lock};
         std::optional<leased<T>> taken;
         const errc reason = take(lock, taken);
+        tells.room = reason == errc{};
         if (taken) {
             into.emplace(std::move(taken->value));
-            done_with(taken->sequence, taken->on_disk);
+            done_with(taken->sequence, taken->sequence, taken->on_disk);
             static_cast<void>(acknowledge_done(lock, durable_)); // error() has it
         }
-        const news told = news_of(reason == errc{});
-        lock.unlock();
-        tell(told);
         return reason;
     }
 
@@ -993,9 +1018,6 @@ private:
         } catch (...) {
             put_back();
             static_cast<void>(acknowledge_done(lock, durable_));
-            const news told = news_of(true);
-            lock.unlock();
-            tell(told);
             throw;
         }
         put_back();
@@ -1051,13 +1073,13 @@ private:
 
     // ------------------------------------------------------------------------------------------------- acknowledging
 
-    void done_with(std::uint64_t sequence, bool on_disk) {
+    void done_with(std::uint64_t first, std::uint64_t last, bool on_disk) {
         if (!on_disk)
             return;
-        if (!done_.empty() && done_.back().last + 1 == sequence)
-            done_.back().last = sequence;
+        if (!done_.empty() && done_.back().last + 1 == first)
+            done_.back().last = last;
         else
-            done_.push_back({.first = sequence, .last = sequence});
+            done_.push_back({.first = first, .last = last});
     }
 
     // Where an exception would be worse than an element that comes again after a restart.
@@ -1065,7 +1087,7 @@ private:
         if (!on_disk)
             return;
         try {
-            done_.push_back({.first = first, .last = last});
+            done_with(first, last, true);
         } catch (const std::bad_alloc&) {
             static_cast<void>(last); // it is not noted
         }
