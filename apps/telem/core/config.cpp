@@ -398,6 +398,10 @@ private:
                      "another of one of them",
                      full);
         }
+        if (made.text("durability") != "durable" && made.text("sync") != "none") {
+            complain(made.at, "{}: sync `{}` is for durability `durable`; expected that, or no sync", full,
+                     made.text("sync"));
+        }
         if (const std::string& dir = made.text("dir"); !dir.empty()) {
             const auto [twin, is_new] = directories_.emplace(plain_path(dir), full);
             if (!is_new) {

@@ -137,14 +137,16 @@ TEST(Config, Spill) {
     EXPECT_EQ(spill->integer("disk"), 1U << 30U);
     EXPECT_EQ(spill->text("durability"), "volatile_overflow");
     EXPECT_EQ(spill->text("when_full"), "block");
+    EXPECT_EQ(spill->text("sync"), "none");
 
     const auto other = telem::read_config(
         spilling(R"({ dir = "q", memory = 2000000, disk = "3 GiB", durability = "durable_on_drain", )"
                  R"(when_full = "drop_oldest" })"));
     ASSERT_TRUE(other.has_value());
     const std::string printed = telem::print_config(*other);
-    EXPECT_THAT(printed, testing::HasSubstr("to = [{ node = 'out', spill = { dir = 'q', memory = '2000000', disk = "
-                                            "'3GiB', durability = 'durable_on_drain', when_full = 'drop_oldest' } }]"));
+    EXPECT_THAT(printed, testing::HasSubstr(
+                             "to = [{ node = 'out', spill = { dir = 'q', memory = '2000000', disk = "
+                             "'3GiB', durability = 'durable_on_drain', when_full = 'drop_oldest', sync = 'none' } }]"));
     const auto again = telem::read_config(printed);
     ASSERT_TRUE(again.has_value());
     EXPECT_EQ(again->nodes[0].to[0].spill->values, other->nodes[0].to[0].spill->values);
@@ -167,7 +169,7 @@ TEST(Config, EveryMistakeInASpill) {
         {spilling("{ dir = \"a\\u0000b\" }"), "4:39: source.udp: to out: spill: dir is `a?b`; expected a path of 1 to "
                                               "4095 bytes without control characters"},
         {spilling("{ dir = \"q\", colour = 1 }"), "4:44: source.udp: to out: spill: unknown key `colour`; expected one "
-                                                  "of: dir, memory, disk, durability, when_full"},
+                                                  "of: dir, memory, disk, durability, when_full, sync"},
         {spilling("{ dir = \"q\", memory = 1 }"),
          "4:53: source.udp: to out: spill: memory is 1; expected bytes from 1048576 to 1000000000000000" + sizes},
         {spilling("{ dir = \"q\", memory = \"64MB\" }"),
@@ -194,6 +196,10 @@ TEST(Config, EveryMistakeInASpill) {
          "4:31: source.udp: to out: spill: durability `durable` keeps what was accepted and when_full `drop_oldest` "
          "drops "
          "it; expected another of one of them"},
+        {spilling("{ dir = \"q\", durability = \"durable\", sync = \"always\" }"),
+         "4:75: source.udp: to out: spill: sync is `always`; expected one of: none, segment, each"},
+        {spilling("{ dir = \"q\", sync = \"each\" }"),
+         "4:31: source.udp: to out: spill: sync `each` is for durability `durable`; expected that, or no sync"},
         {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [{ spill = { dir = \"q\" } }]\n",
          "4:7: source.udp: to: no `node`; expected the name of a node"},
         {"[source.udp]\nkind = \"udp\"\nlisten = \"[::1]:0\"\nto = [{ node = 7 }]\n",

@@ -64,7 +64,10 @@ const std::vector<section>& sections() {
                          "the node behind it is done with it (it may come twice, it is not lost)"},
           {"when_full", "when neither memory nor disk has room: block (the default), the node before waits; refuse or "
                         "drop_newest, new points are counted as refused or dropped; drop_oldest, those that have "
-                        "waited longest are"}},
+                        "waited longest are"},
+          {"sync", "of durable, against a power cut: none (the default), what the system has not written is lost; "
+                   "segment, a full file is synced before the next is begun; each, every event is before it counts as "
+                   "accepted, which makes the arrow as slow as the disk"}},
          {}},
         {"SIGNALS",
          "",

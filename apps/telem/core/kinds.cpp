@@ -141,6 +141,14 @@ std::span<const key_spec> all_spill_keys() {
          0,
          {"block", "refuse", "drop_newest", "drop_oldest"},
          "what happens to points when neither memory nor disk has room"},
+        {"sync",
+         key_type::choice,
+         std::string("none"),
+         false,
+         0,
+         0,
+         {"none", "segment", "each"},
+         "what is safe from a power cut, with durability `durable`"},
     };
     return keys;
 }

@@ -41,6 +41,14 @@ spill_full policy_named(std::string_view name) {
     return name == "drop_oldest" ? spill_full::drop_oldest : spill_full::refuse;
 }
 
+gantry::channel::spool_sync sync_named(std::string_view name) {
+    using gantry::channel::spool_sync;
+    if (name == "each") {
+        return spool_sync::each;
+    }
+    return name == "segment" ? spool_sync::segment : spool_sync::none;
+}
+
 std::uint64_t failures_of(const gantry::channel::spool_statistics& disk) {
     return disk.failed_writes + disk.failed_syncs + disk.failed_reads + disk.failed_removals;
 }
@@ -129,6 +137,7 @@ spill_edge::open(std::string name, pools& from, bool waits, name_table& names, g
          .segment_bytes = std::clamp<std::uint64_t>(wanted.integer("disk") / 16, 1U << 20U, 64U << 20U),
          .durability = durability,
          .when_full = policy_named(wanted.text("when_full")),
+         .sync = sync_named(wanted.text("sync")),
          .leftover = leftover});
     if (!opened) {
         return std::unexpected(opened.error().message());

@@ -439,6 +439,34 @@ TEST(SpillSimulation, BrokenOutputKeepsThePoints) {
     EXPECT_EQ(printed(run.take_text()).size(), 100U);
 }
 
+// What `sync` is for: the power goes.
+TEST(SpillSimulation, PowerCut) {
+    const auto kept = [](std::string_view sync, std::uint64_t seed) {
+        fault_storage storage({.seed = seed});
+        const std::string toml = topology(fmt::format(R"(durability = "durable", sync = "{}")", sync));
+        std::uint64_t next = 1;
+        {
+            simulation run(toml, 1, &storage);
+            run.stalled = {"out"};
+            run.net.sockets[0]->put(numbered(next, 100));
+            run.settle();
+            storage.crash();
+        }
+        storage.restart();
+        simulation run(toml, 2, &storage);
+        run.whole->stop();
+        EXPECT_TRUE(run.ended());
+        return printed(run.take_text()).size();
+    };
+    std::size_t unsynced = 0;
+    constexpr std::uint64_t cuts = 20;
+    for (std::uint64_t seed = 1; seed <= cuts; ++seed) {
+        EXPECT_EQ(kept("each", seed), 100U);
+        unsynced += kept("none", seed);
+    }
+    EXPECT_LT(unsynced, cuts * 100);
+}
+
 // A node that fails ends the arrow: the node before is not held up, and what the arrow has stays.
 TEST(SpillSimulation, NodeThatFails) {
     fault_storage storage;
