@@ -33,7 +33,32 @@ if(GANTRY_SANITIZE)
   endif()
 endif()
 
+# gantry_optimise_little([FUZZED] <file>...): sources of the calling folder that read options, configurations or JSON, a few
+# times in a run. Their parsers are templates, whose optimisation takes longer than they will ever run. FUZZED: where there
+# are fuzzers they run as often as they can.
+function(gantry_optimise_little)
+  cmake_parse_arguments(PARSE_ARGV 0 arg "FUZZED" "" "")
+  if(NOT GANTRY_SANITIZE)
+    set_property(SOURCE ${arg_UNPARSED_ARGUMENTS} APPEND PROPERTY COMPILE_OPTIONS $<$<CONFIG:Release>:-O1>)
+  elseif(NOT (arg_FUZZED AND GANTRY_FUZZ))
+    # Clang refuses a precompiled header of another level.
+    set_property(SOURCE ${arg_UNPARSED_ARGUMENTS} APPEND PROPERTY COMPILE_OPTIONS -O0)
+    set_property(SOURCE ${arg_UNPARSED_ARGUMENTS} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+endfunction()
+
+# gantry_optimise_test(<file>...): unit tests of the calling folder that run for long without optimisation: they have it
+# also under a sanitizer (GantryModule.cmake).
+function(gantry_optimise_test)
+  if(GANTRY_SANITIZE)
+    set_property(SOURCE ${ARGN} APPEND PROPERTY COMPILE_OPTIONS -O1)
+    set_property(SOURCE ${ARGN} PROPERTY SKIP_PRECOMPILE_HEADERS ON)
+  endif()
+endfunction()
+
 find_program(GANTRY_CCACHE ccache)
 if(GANTRY_CCACHE AND PROJECT_IS_TOP_LEVEL AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${GANTRY_CCACHE})
+  # Without this a file that sees a precompiled header would never come from the cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER
+    ${CMAKE_COMMAND} -E env CCACHE_SLOPPINESS=pch_defines,time_macros ${GANTRY_CCACHE})
 endif()

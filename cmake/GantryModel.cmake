@@ -40,11 +40,23 @@ function(gantry_model_program name)
   endif()
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE gantry::model ${arg_LINKS} gantry_flags)
+  gantry_precompiled(${name} model)
+endfunction()
+
+# _gantry_modelled(<name>): the module's own compiled sources once more, with announcements, for the models of it and of
+# the modules above it.
+function(_gantry_modelled name)
+  # check itself is in the runtime.
+  if(NOT GANTRY_TESTS OR NOT GANTRY_MODELS OR name STREQUAL "check")
+    return()
+  endif()
+  add_library(gantry_${name}_modelled OBJECT EXCLUDE_FROM_ALL ${ARGN})
+  target_link_libraries(gantry_${name}_modelled PRIVATE gantry::model gantry::${name} gantry_flags)
+  gantry_precompiled(gantry_${name}_modelled model)
 endfunction()
 
 # _gantry_models(<name> <library>): the *_model.cpp files that lie in the calling folder and below it, as one program
-# model_<name>, run by ctest as <name>.model. The module's own compiled sources, and those of the modules it stands on,
-# are compiled again with announcements.
+# model_<name>, run by ctest as <name>.model.
 function(_gantry_models name library)
   _gantry_files(model files)
   if(NOT files OR NOT GANTRY_TESTS OR NOT GANTRY_MODELS)
@@ -60,17 +72,8 @@ function(_gantry_models name library)
       continue()
     endif()
     list(APPEND seen ${module})
-    get_target_property(type gantry_${module} TYPE)
-    # check itself is in the runtime.
-    if(NOT type STREQUAL "INTERFACE_LIBRARY" AND NOT module STREQUAL "check")
-      get_target_property(folder gantry_${module} SOURCE_DIR)
-      get_target_property(compiled gantry_${module} SOURCES)
-      foreach(file ${compiled})
-        if(file MATCHES "\\.cpp$")
-          cmake_path(ABSOLUTE_PATH file BASE_DIRECTORY ${folder})
-          list(APPEND sources ${file})
-        endif()
-      endforeach()
+    if(TARGET gantry_${module}_modelled)
+      list(APPEND sources $<TARGET_OBJECTS:gantry_${module}_modelled>)
     endif()
     get_property(depends GLOBAL PROPERTY GANTRY_${module}_DEPENDS)
     list(APPEND pending ${depends})
@@ -79,5 +82,5 @@ function(_gantry_models name library)
   endwhile()
   gantry_model_program(model_${name} SOURCES ${sources} LINKS ${links})
   add_test(NAME ${GANTRY_TEST_PREFIX}${name}.model COMMAND model_${name})
-  set_tests_properties(${GANTRY_TEST_PREFIX}${name}.model PROPERTIES LABELS model TIMEOUT 300)
+  set_tests_properties(${GANTRY_TEST_PREFIX}${name}.model PROPERTIES LABELS model TIMEOUT 300 COST 300)
 endfunction()

@@ -7,16 +7,18 @@
 #   x_fuzz.cpp     libFuzzer         -> one binary fuzz_<x> each, ctest label fuzz (short run)
 #   x_model.cpp    GANTRY_MODELs     -> one binary model_<name>,  ctest label model (see GantryModel.cmake)
 #
-# so that nothing but public headers and library sources is ever listed by hand.
+# so that nothing but public headers and library sources is ever listed by hand. COST is about the seconds that a test
+# takes: ctest starts the long ones first, also where it has no record of them yet.
 
 # gantry_module(<name>
 #   HEADERS   public headers, installed with the package, relative to the module's folder
 #   SOURCES   library sources; none makes a header-only module
 #   DEPENDS   gantry modules of lower layers
 #   LINKS     imported targets of other packages that users of the module need too
-#   PACKAGES  the find_package() arguments that bring LINKS, one string each)
+#   PACKAGES  the find_package() arguments that bring LINKS, one string each
+#   ONE_THREAD  tests that start no thread: ThreadSanitizer has nothing to say of them, and is not asked)
 function(gantry_module name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;DEPENDS;LINKS;PACKAGES")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "HEADERS;SOURCES;DEPENDS;LINKS;PACKAGES;ONE_THREAD")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "gantry_module(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -27,6 +29,8 @@ function(gantry_module name)
     target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:gantry_flags>)
     set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
     _gantry_steers_fuzzers(${target})
+    gantry_precompiled(${target} library)
+    _gantry_modelled(${name} ${arg_SOURCES})
   else()
     add_library(${target} INTERFACE)
     set(scope INTERFACE)
@@ -44,6 +48,7 @@ function(gantry_module name)
   set_property(GLOBAL PROPERTY GANTRY_${name}_COMPILED $<BOOL:${arg_SOURCES}>)
 
   set_property(GLOBAL PROPERTY GANTRY_${name}_LINKS ${arg_LINKS})
+  set_property(GLOBAL PROPERTY GANTRY_${name}_ONE_THREAD ${arg_ONE_THREAD})
 
   _gantry_checks(${name} gantry::${name})
 endfunction()
@@ -53,9 +58,10 @@ endfunction()
 #   CORE      the program's logic: the linkable, testable library <name>_core, tested from core/
 #   LINKS     what the core is built on (gantry modules, imported targets)
 #   MAN       `<name> --man` prints a man page: it is made at build time and installed
-#   NO_INSTALL  a tool of this repository only)
+#   NO_INSTALL  a tool of this repository only
+#   ONE_THREAD  as for gantry_module)
 function(gantry_program name)
-  cmake_parse_arguments(PARSE_ARGV 1 arg "MAN;NO_INSTALL" "" "SOURCES;CORE;LINKS")
+  cmake_parse_arguments(PARSE_ARGV 1 arg "MAN;NO_INSTALL" "" "SOURCES;CORE;LINKS;ONE_THREAD")
   if(arg_UNPARSED_ARGUMENTS)
     message(FATAL_ERROR "gantry_program(${name}): unknown arguments ${arg_UNPARSED_ARGUMENTS}")
   endif()
@@ -64,6 +70,7 @@ function(gantry_program name)
   target_compile_definitions(${name}_core PRIVATE GANTRY_VERSION="${PROJECT_VERSION}")
   target_link_libraries(${name}_core PUBLIC ${arg_LINKS} PRIVATE gantry_flags)
   _gantry_steers_fuzzers(${name}_core)
+  gantry_precompiled(${name}_core core)
   add_executable(${name} ${arg_SOURCES})
   target_link_libraries(${name} PRIVATE ${name}_core gantry_flags)
   target_compile_definitions(${name} PRIVATE GANTRY_VERSION="${PROJECT_VERSION}")
@@ -78,6 +85,7 @@ function(gantry_program name)
   if(GANTRY_INSTALL AND NOT arg_NO_INSTALL)
     install(TARGETS ${name} RUNTIME COMPONENT programs)
   endif()
+  set_property(GLOBAL PROPERTY GANTRY_${name}_ONE_THREAD ${arg_ONE_THREAD})
   _gantry_checks(${name} ${name}_core ${name})
 endfunction()
 
@@ -86,6 +94,7 @@ function(gantry_example file)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "LINKS;ARGS")
   cmake_path(GET file STEM name)
   add_executable(${name} ${file})
+  gantry_optimise_little(${file})
   target_link_libraries(${name} PRIVATE ${arg_LINKS} gantry_flags)
   add_test(NAME ${GANTRY_TEST_PREFIX}example.${name} COMMAND ${name} ${arg_ARGS})
   set_tests_properties(${GANTRY_TEST_PREFIX}example.${name} PROPERTIES LABELS unit TIMEOUT 60)
@@ -111,12 +120,35 @@ function(_gantry_files kind result)
   set(${result} ${files} PARENT_SCOPE)
 endfunction()
 
+# Unit tests are many and short: compiling them costs more than running them. A sanitizer sees the more of them the less
+# was optimised away. Stress tests are optimised.
+function(_gantry_checks_flags target kind)
+  if(kind STREQUAL "test")
+    target_compile_options(${target} PRIVATE $<$<CONFIG:Release>:-O1>)
+    if(GANTRY_SANITIZE)
+      target_compile_options(${target} PRIVATE -O0)
+    endif()
+  endif()
+endfunction()
+
 # The tests, stress tests, benchmarks and fuzzers that lie in the calling folder and below it.
 # Any further argument is a program that the tests start: they find it in the environment as <NAME>_PROGRAM.
 function(_gantry_checks name library)
   foreach(kind test stress bench fuzz)
     _gantry_files(${kind} ${kind}_files)
   endforeach()
+  if(GANTRY_SANITIZE STREQUAL "thread")
+    get_property(one_thread GLOBAL PROPERTY GANTRY_${name}_ONE_THREAD)
+    foreach(file ${one_thread})
+      cmake_path(ABSOLUTE_PATH file)
+      file(STRINGS ${file} threads REGEX "std::j?thread|std::async|pthread_|#include <(thread|future|latch|barrier)>")
+      if(threads)
+        message(FATAL_ERROR "${file} is listed as ONE_THREAD, and is not: ${threads}")
+      endif()
+      list(REMOVE_ITEM test_files ${file})
+      list(REMOVE_ITEM stress_files ${file})
+    endforeach()
+  endif()
   set(environment "")
   set(definitions "")
   foreach(program ${ARGN})
@@ -137,12 +169,12 @@ function(_gantry_checks name library)
           ${library} gantry_flags GTest::gmock GTest::gtest_main ${RAPIDCHECK_LIBRARY})
         target_compile_definitions(${kind}_${name} PRIVATE
           ${definitions} GANTRY_SOURCE_DIR="${PROJECT_SOURCE_DIR}")
+        gantry_precompiled(${kind}_${name} ${kind})
         if(ARGN)
           add_dependencies(${kind}_${name} ${ARGN})
         endif()
+        _gantry_checks_flags(${kind}_${name} ${kind})
         if(kind STREQUAL "test")
-          # Unit tests are many and short: compiling them costs more than running them. Stress tests are optimised.
-          target_compile_options(test_${name} PRIVATE $<$<CONFIG:Release>:-O1>)
           set(label unit)
           set(seconds 120)
         else()
@@ -166,6 +198,7 @@ function(_gantry_checks name library)
     add_executable(bench_${name} ${bench_files})
     target_link_libraries(bench_${name} PRIVATE ${library} gantry_flags benchmark::benchmark)
     target_compile_definitions(bench_${name} PRIVATE ${definitions})
+    gantry_precompiled(bench_${name} bench)
     if(ARGN)
       add_dependencies(bench_${name} ${ARGN})
     endif()
@@ -195,7 +228,7 @@ function(_gantry_checks name library)
       add_test(NAME ${GANTRY_TEST_PREFIX}fuzz.${name}.${stem}
         COMMAND fuzz_${name}_${stem} -max_total_time=8 -timeout=10 -rss_limit_mb=1024 -print_final_stats=1
           -artifact_prefix=${found}/ ${found} ${corpus})
-      set_tests_properties(${GANTRY_TEST_PREFIX}fuzz.${name}.${stem} PROPERTIES LABELS fuzz TIMEOUT 120)
+      set_tests_properties(${GANTRY_TEST_PREFIX}fuzz.${name}.${stem} PROPERTIES LABELS fuzz TIMEOUT 120 COST 10)
     endforeach()
   endif()
 endfunction()

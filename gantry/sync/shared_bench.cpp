@@ -2,12 +2,15 @@
 // shared_read/<implementation>/threads:N: each thread compares two plain counters under the read lock.
 // shared_mix/<implementation>/writes:1/threads:N: the same, and one operation in a hundred adds to both under the write
 // lock. exclusive/<implementation>/threads:N: only that.
+// GANTRY_BENCH_SMOKE: a hundred operations of each thread; some peers take minutes to come through a second's worth
+// with more threads than CPUs.
 #include <gantry/sync/mutex.hpp>
 #include <gantry/sync/shared_mutex.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
+#include <cstdlib>
 #include <mutex>
 #include <shared_mutex>
 
@@ -114,45 +117,51 @@ void exclusive(benchmark::State& state) {
     shared<Kind, 100>(state);
 }
 
+void up_to(benchmark::internal::Benchmark* b, int threads_max) {
+    b->UseRealTime()->ThreadRange(1, threads_max);
+    if (std::getenv("GANTRY_BENCH_SMOKE") != nullptr)
+        b->Iterations(100);
+}
+void few(benchmark::internal::Benchmark* b) {
+    up_to(b, 2);
+}
+void many(benchmark::internal::Benchmark* b) {
+    up_to(b, 16);
+}
+
 using gantry_lock = standard<gantry::sync::shared_mutex>;
 using std_lock = standard<std::shared_mutex>;
 
-BENCHMARK(shared_read<gantry_lock>)->Name("shared_read/gantry")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_read<std_lock>)->Name("shared_read/std_shared_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_read<exclusive_only<gantry::sync::mutex>>)
-    ->Name("shared_read/gantry_mutex")
-    ->UseRealTime()
-    ->ThreadRange(1, 16);
-BENCHMARK(shared_mix<gantry_lock>)->Name("shared_mix/gantry/writes:1")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_mix<std_lock>)->Name("shared_mix/std_shared_mutex/writes:1")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_mix<exclusive_only<gantry::sync::mutex>>)
-    ->Name("shared_mix/gantry_mutex/writes:1")
-    ->UseRealTime()
-    ->ThreadRange(1, 16);
-BENCHMARK(exclusive<gantry_lock>)->Name("exclusive/gantry")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(exclusive<std_lock>)->Name("exclusive/std_shared_mutex")->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(shared_read<gantry_lock>)->Name("shared_read/gantry")->Apply(many);
+BENCHMARK(shared_read<std_lock>)->Name("shared_read/std_shared_mutex")->Apply(many);
+BENCHMARK(shared_read<exclusive_only<gantry::sync::mutex>>)->Name("shared_read/gantry_mutex")->Apply(many);
+BENCHMARK(shared_mix<gantry_lock>)->Name("shared_mix/gantry/writes:1")->Apply(many);
+BENCHMARK(shared_mix<std_lock>)->Name("shared_mix/std_shared_mutex/writes:1")->Apply(many);
+BENCHMARK(shared_mix<exclusive_only<gantry::sync::mutex>>)->Name("shared_mix/gantry_mutex/writes:1")->Apply(many);
+BENCHMARK(exclusive<gantry_lock>)->Name("exclusive/gantry")->Apply(many);
+BENCHMARK(exclusive<std_lock>)->Name("exclusive/std_shared_mutex")->Apply(many);
 
 #if GANTRY_BENCH_TBB
 using tbb_rw = standard<tbb::rw_mutex>;
 using tbb_spin = standard<tbb::spin_rw_mutex>;
-BENCHMARK(shared_read<tbb_rw>)->Name("shared_read/tbb_rw_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_read<tbb_spin>)->Name("shared_read/tbb_spin_rw_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_read<tbb_queuing>)->Name("shared_read/tbb_queuing_rw_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_mix<tbb_rw>)->Name("shared_mix/tbb_rw_mutex/writes:1")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_mix<tbb_spin>)->Name("shared_mix/tbb_spin_rw_mutex/writes:1")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(shared_mix<tbb_queuing>)->Name("shared_mix/tbb_queuing_rw_mutex/writes:1")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(exclusive<tbb_rw>)->Name("exclusive/tbb_rw_mutex")->UseRealTime()->ThreadRange(1, 16);
-BENCHMARK(exclusive<tbb_spin>)->Name("exclusive/tbb_spin_rw_mutex")->UseRealTime()->ThreadRange(1, 16);
+BENCHMARK(shared_read<tbb_rw>)->Name("shared_read/tbb_rw_mutex")->Apply(many);
+BENCHMARK(shared_read<tbb_spin>)->Name("shared_read/tbb_spin_rw_mutex")->Apply(many);
+BENCHMARK(shared_read<tbb_queuing>)->Name("shared_read/tbb_queuing_rw_mutex")->Apply(many);
+BENCHMARK(shared_mix<tbb_rw>)->Name("shared_mix/tbb_rw_mutex/writes:1")->Apply(many);
+BENCHMARK(shared_mix<tbb_spin>)->Name("shared_mix/tbb_spin_rw_mutex/writes:1")->Apply(many);
+BENCHMARK(shared_mix<tbb_queuing>)->Name("shared_mix/tbb_queuing_rw_mutex/writes:1")->Apply(many);
+BENCHMARK(exclusive<tbb_rw>)->Name("exclusive/tbb_rw_mutex")->Apply(many);
+BENCHMARK(exclusive<tbb_spin>)->Name("exclusive/tbb_spin_rw_mutex")->Apply(many);
 #endif
 
 #if GANTRY_BENCH_CK
 // They only spin: with more threads than CPUs a thread that lost its CPU is waited for.
-BENCHMARK(shared_read<standard<ck_rw>>)->Name("shared_read/ck_rwlock")->UseRealTime()->ThreadRange(1, 2);
-BENCHMARK(shared_read<standard<ck_phase_fair>>)->Name("shared_read/ck_pflock")->UseRealTime()->ThreadRange(1, 2);
-BENCHMARK(shared_mix<standard<ck_rw>>)->Name("shared_mix/ck_rwlock/writes:1")->UseRealTime()->ThreadRange(1, 2);
-BENCHMARK(shared_mix<standard<ck_phase_fair>>)->Name("shared_mix/ck_pflock/writes:1")->UseRealTime()->ThreadRange(1, 2);
-BENCHMARK(exclusive<standard<ck_rw>>)->Name("exclusive/ck_rwlock")->UseRealTime()->ThreadRange(1, 2);
-BENCHMARK(exclusive<standard<ck_phase_fair>>)->Name("exclusive/ck_pflock")->UseRealTime()->ThreadRange(1, 2);
+BENCHMARK(shared_read<standard<ck_rw>>)->Name("shared_read/ck_rwlock")->Apply(few);
+BENCHMARK(shared_read<standard<ck_phase_fair>>)->Name("shared_read/ck_pflock")->Apply(few);
+BENCHMARK(shared_mix<standard<ck_rw>>)->Name("shared_mix/ck_rwlock/writes:1")->Apply(few);
+BENCHMARK(shared_mix<standard<ck_phase_fair>>)->Name("shared_mix/ck_pflock/writes:1")->Apply(few);
+BENCHMARK(exclusive<standard<ck_rw>>)->Name("exclusive/ck_rwlock")->Apply(few);
+BENCHMARK(exclusive<standard<ck_phase_fair>>)->Name("exclusive/ck_pflock")->Apply(few);
 #endif
 
 } // namespace
