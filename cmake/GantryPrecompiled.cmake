@@ -1,16 +1,16 @@
 # SPDX-License-Identifier: MIT
 # Precompiled headers, where GANTRY_PCH asks for them: half of what many a small test costs is reading the standard
-# library and GoogleTest again. Tests, stress tests, benchmarks, models and the cores of programs take part; the library
-# itself only under a sanitizer, so that what ships is compiled as its users compile it. Builds that leave GANTRY_PCH off
-# find the #include that is missing elsewhere: clang (./dev lint) in all files but the models, debug in those, too.
+# library and GoogleTest again. Tests, stress tests, models and the cores of programs take part; benchmarks do not, whose
+# peers ask for flags of their own; the library itself only under a sanitizer, so that what ships is compiled as its
+# users compile it. Builds that leave GANTRY_PCH off find the #include that is missing elsewhere: clang (./dev lint) in
+# all files but the models, debug in those, too.
 
-# One header for each set of flags; the first four kinds are those of GantryModule.cmake.
+# One header for each set of flags; the first three kinds are those of GantryModule.cmake.
 set(GANTRY_PRECOMPILED_STD <algorithm> <array> <atomic> <chrono> <condition_variable> <cstddef> <cstdint> <cstdio>
   <cstdlib> <deque> <expected> <functional> <iterator> <limits> <map> <memory> <mutex> <new> <optional> <random> <set>
   <span> <stdexcept> <string> <string_view> <thread> <tuple> <type_traits> <utility> <vector>)
 set(GANTRY_PRECOMPILED_test ${GANTRY_PRECOMPILED_STD} <filesystem> <fstream> <sstream> <gmock/gmock.h> <gtest/gtest.h>)
 set(GANTRY_PRECOMPILED_stress ${GANTRY_PRECOMPILED_test})
-set(GANTRY_PRECOMPILED_bench ${GANTRY_PRECOMPILED_STD} <benchmark/benchmark.h>)
 set(GANTRY_PRECOMPILED_model ${GANTRY_PRECOMPILED_STD})
 set(GANTRY_PRECOMPILED_library ${GANTRY_PRECOMPILED_STD})
 set(GANTRY_PRECOMPILED_core ${GANTRY_PRECOMPILED_STD} <fmt/format.h>)
@@ -30,8 +30,6 @@ function(gantry_precompiled target kind)
     if(kind MATCHES "^(test|stress)$")
       target_link_libraries(${owner} PRIVATE GTest::gmock)
       _gantry_checks_flags(${owner} ${kind})
-    elseif(kind STREQUAL "bench")
-      target_link_libraries(${owner} PRIVATE benchmark::benchmark)
     elseif(kind STREQUAL "model")
       target_link_libraries(${owner} PRIVATE gantry::model)
     elseif(kind STREQUAL "library")

@@ -5,6 +5,7 @@
 #include <gantry/base/posix_storage.hpp>
 #include <gantry/channel/spill/spool.hpp>
 #include <gantry/channel/spill/test_spool_actions.hpp>
+#include <gantry/check/storage/fault_storage.hpp>
 
 #include <gtest/gtest.h>
 #include <sys/stat.h>
@@ -16,6 +17,7 @@
 #include <filesystem>
 #include <span>
 #include <string>
+#include <utility>
 
 namespace {
 
@@ -78,6 +80,49 @@ TEST(Spool, TheSampleKeepsBytesOnARealDisk) {
     ASSERT_TRUE(discarded);
     EXPECT_EQ((*discarded)->statistics().segments, 0U);
     std::filesystem::remove_all(path);
+}
+
+// Appends until the power goes at some operation; how many elements of segments that were full by then are missing.
+std::uint64_t missing_of_full_segments(spool_sync sync, std::uint64_t seed) {
+    gantry::check::fault_storage storage({.seed = seed});
+    const spool_options options{.segment_bytes = 1024, .sync = sync};
+    std::uint64_t full = 0; // up to this number
+    {
+        const auto opened = spool::open(storage, "/spool", options);
+        if (!opened)
+            return 0;
+        spool& to = **opened;
+        storage.crash_at(storage.operations() + seed % 100);
+        std::uint64_t segments = 0;
+        for (std::uint64_t number = 1; !storage.crashed(); ++number) {
+            spool_batch batch;
+            const std::string text(seed % 50, 'x');
+            batch.add(number, std::as_bytes(std::span(text)));
+            if (!to.append(batch))
+                break;
+            if (const std::uint64_t now = to.statistics().segments; now != std::exchange(segments, now))
+                full = number - 1;
+        }
+    }
+    storage.restart();
+    const auto opened = spool::open(storage, "/spool", options);
+    EXPECT_TRUE(opened);
+    std::uint64_t next = 1;
+    spool_batch batch;
+    while ((*opened)->read(batch, 1000).value())
+        while (const auto each = batch.next())
+            next = each->sequence == next ? next + 1 : next;
+    return full + 1 - std::min(full + 1, next);
+}
+
+// What `segment` promises, and that it is the sync that keeps it.
+TEST(Spool, FullSegmentsSurviveAPowerCut) {
+    std::uint64_t without = 0;
+    for (std::uint64_t seed = 1; seed != 2000; ++seed) {
+        ASSERT_EQ(missing_of_full_segments(spool_sync::segment, seed), 0U) << "seed " << seed;
+        without += missing_of_full_segments(spool_sync::none, seed);
+    }
+    EXPECT_GT(without, 100U);
 }
 
 TEST(Spool, RandomActionsWithPowerCuts) {
