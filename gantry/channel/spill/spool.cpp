@@ -312,11 +312,23 @@ spool_result<spool::shared_segment> spool::look_at(std::uint64_t number) {
     return found;
 }
 
-// Each segment up to the first sequence of the next: what comes after that was written anew.
+// Each segment up to the first sequence of the next: what comes after that was written anew. But a segment that lies
+// within one of a higher number was refused, or written anew, as a whole, and has lost its beginning since.
 void spool::order_segments() {
     std::deque<shared_segment> kept;
-    for (const shared_segment& each : segments_) {
+    while (!segments_.empty()) {
+        const shared_segment each = std::move(segments_.front());
+        segments_.pop_front();
         next_ = std::max(next_, each->last + 1);
+        if (!kept.empty() && each->number < kept.back()->number && each->first > kept.back()->first &&
+            each->first <= kept.back()->last) {
+            each->first = kept.back()->last + 1;
+            if (each->first > each->last)
+                doomed_.push_back(each);
+            else
+                insert_locked(each); // where it belongs now
+            continue;
+        }
         while (!kept.empty() && kept.back()->first >= each->first) {
             doomed_.push_back(kept.back());
             kept.pop_back();
@@ -430,6 +442,9 @@ spool_result<void> spool::add_records(const batch& records) {
     const std::uint64_t bytes = records.bytes().size();
     if (segment_header_bytes + bytes + footer_bytes > options_.segment_bytes)
         return refused(spool_errc::too_large);
+    if (owing_)
+        if (auto synced = sync_owed(); !synced)
+            return synced;
     if (active_ &&
         (records.first() != active_->last + 1 || active_->end + bytes + footer_bytes > options_.segment_bytes))
         if (auto sealed = seal_active(options_.sync == spool_sync::segment); !sealed)
@@ -561,11 +576,35 @@ spool_result<void> spool::seal_active(bool sync) {
         const std::scoped_lock guard(mutex_);
         ++statistics_.failed_writes;
     }
+    // Nothing is added to it from now on, also if its sync fails: a copy may have got its name, which overrules it.
+    const std::unique_ptr<storage_file> file = std::move(active_file_);
+    if (sync)
+        owing_ = active_;
+    let_go_of_active();
     if (sync) {
-        if (auto done = sync_or_rewrite(active_, *active_file_); !done)
+        if (auto done = sync_or_rewrite(owing_, *file); !done)
+            return done;
+        owing_.reset();
+    }
+    return {};
+}
+
+// A full segment whose sync has failed is synced before anything else is written.
+spool_result<void> spool::sync_owed() {
+    const auto is_spent = [&] {
+        const std::scoped_lock guard(mutex_);
+        return owing_->last <= kept_all_;
+    };
+    if (!is_spent()) {
+        const auto at = directory();
+        if (!at)
+            return failed(at.error());
+        const auto file = (*at)->open(detail::segment_name(owing_->number), storage_access::read_write);
+        auto done = file ? sync_or_rewrite(owing_, **file) : failed(file.error());
+        if (!done && !is_spent()) // else it was removed meanwhile
             return done;
     }
-    let_go_of_active();
+    owing_.reset();
     return {};
 }
 
@@ -685,8 +724,13 @@ spool_result<bool> spool::read(batch& to, std::size_t bytes) {
         }
         if (next_read_ < now.first) {
             // Numbers that were never here, unless the file that had them is gone.
-            if (options_.keep_acknowledgements && next_read_ < adopted_end_)
+            if (options_.keep_acknowledgements && next_read_ < adopted_end_) {
                 lose(next_read_, now.first - 1);
+            } else {
+                // Or that were acknowledged by an earlier run: nothing waits for them, and nothing is to come back.
+                const std::scoped_lock guard(mutex_);
+                acknowledge_locked(next_read_, now.first - 1);
+            }
             next_read_ = now.first;
         }
         if (reading_ != target) {

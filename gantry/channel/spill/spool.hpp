@@ -203,6 +203,7 @@ private:
     [[nodiscard]] storage_result<void> make_durable(storage_file& file, bool with_name);
     [[nodiscard]] storage_result<void> sync_names();
     [[nodiscard]] spool_result<void> seal_active(bool sync);
+    [[nodiscard]] spool_result<void> sync_owed();
     [[nodiscard]] spool_result<void> sync_or_rewrite(const shared_segment& what, storage_file& file);
     [[nodiscard]] spool_result<void> rewrite(const shared_segment& from);
     void let_go_of_active();
@@ -230,6 +231,7 @@ private:
     // The appending thread's.
     shared_segment active_;
     std::unique_ptr<storage_file> active_file_;
+    shared_segment owing_; // full, and its sync has failed
     std::uint64_t next_number_ = 0;
     detail::batch packed_;
 
