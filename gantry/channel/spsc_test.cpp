@@ -71,8 +71,9 @@ TEST(spsc, ends) {
             auto [tx, rx] = channel::spsc<test::counting_element>(1);
             ASSERT_TRUE(tx.push(test::counting_element(1)));
             std::jthread waits([to = std::move(tx)] {
-                const auto refused = to.push(test::counting_element(2));
-                EXPECT_EQ(refused.error().reason, errc::disconnected);
+                // Into the slot that the receiver empties as it leaves: then it ends with the channel.
+                const auto pushed = to.push(test::counting_element(2));
+                EXPECT_TRUE(pushed || pushed.error().reason == errc::disconnected);
             });
             const auto gone = std::move(rx);
         }
