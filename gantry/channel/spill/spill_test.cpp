@@ -13,6 +13,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <latch>
 #include <map>
 #include <optional>
 #include <span>
@@ -302,6 +303,46 @@ TEST(Spill, Visits) {
             EXPECT_EQ(disk.statistics().leased, 0U);
         }
     }
+}
+
+// Two look at a block each, and both fail, the one with the older block first: the order is as it was.
+TEST(Spill, VisitsThatBothFail) {
+    check::fault_storage storage;
+    // What is written stays in memory, a block for each batch.
+    auto made = spill<std::string>(storage, "/spill", small(spill_durability::durable));
+    ASSERT_TRUE(made);
+    auto& [tx, rx, disk] = *made;
+    const auto text = [](std::uint64_t number) {
+        return std::to_string(number) + std::string(40, 'x');
+    };
+    constexpr std::uint64_t each_block = 7;
+    for (std::uint64_t i = 0; i != 2; ++i) {
+        std::vector<std::string> batch;
+        for (std::uint64_t number = i * each_block; number != (i + 1) * each_block; ++number)
+            batch.push_back(text(number));
+        ASSERT_TRUE(tx.push_range(batch));
+    }
+    std::latch both_look(2);
+    std::latch older_is_back(1);
+    const auto fail = [&](bool is_older) {
+        const auto look = [&](std::string_view) {
+            both_look.arrive_and_wait();
+            if (!is_older)
+                older_is_back.wait();
+            throw std::runtime_error("as planned");
+        };
+        EXPECT_THROW(static_cast<void>(disk.leases().visit(100, look)), std::runtime_error);
+        if (is_older)
+            older_is_back.count_down();
+    };
+    std::jthread older([&] { fail(true); });
+    while (disk.statistics().leased == 0)
+        std::this_thread::yield();
+    std::jthread newer([&] { fail(false); });
+    older.join();
+    newer.join();
+    for (std::uint64_t number = 0; number != 2 * each_block; ++number)
+        ASSERT_EQ(*rx.try_pop(), text(number));
 }
 
 // Several look at once, each at others; nobody passes over what somebody else has left.

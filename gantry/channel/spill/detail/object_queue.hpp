@@ -16,8 +16,7 @@
 //   an element with what the queue adds to it; a side does not touch what the other writes, but for the slots. Failure:
 //   a push that finds no memory throws; what went in before is in.
 // Lifetime: destroys what is left. Origin: the two-lock queue of Michael and Scott (PODC 1996), with blocks for nodes;
-// that
-//   a slot itself says whether it is full is Giacomoni et al., "FastForward" (PPoPP 2008).
+//   that a slot itself says whether it is full is from Giacomoni et al., "FastForward" (PPoPP 2008).
 //
 // Ordering ledger
 //   pushed : fill, bytes store (release)  ->  is_empty, bytes load (acquire)   carries: the element
@@ -25,8 +24,8 @@
 //   spare  : next_block, spare_ exchange (release)  ->  new_block, spare_ exchange (acquire)   carries: that nothing is
 //            in the block any more
 // Relaxed used as: owner (what only the own side writes, a full slot's bytes), stale-ok (popped_bytes_: room that is
-// not
-//   seen yet is room that is not used yet; size, and bytes), pre-publish (moving, destructor, the slots of a new block)
+//   not seen yet is room that is not used yet; size, and bytes), pre-publish (moving, destructor, the slots of a new
+//   block)
 
 #include <gantry/base/cache_line.hpp>
 #include <gantry/base/tuning.hpp>

@@ -1005,10 +1005,14 @@ private:
             if (seen)
                 note_done(seen->first, seen->last, block.on_disk);
             count_ += block.records.left();
-            if (block.records.left() != 0)
-                cached_.insert(cached_.begin(), std::move(block)); // it was the first, and there is room
-            else
+            if (block.records.left() != 0) {
+                // Others that were out may have come back before it. There is room.
+                const auto behind = std::ranges::find_if(
+                    cached_, [&](const cached_block& each) { return each.records.first() > block.records.first(); });
+                cached_.insert(behind, std::move(block));
+            } else {
                 finish_block(std::move(block));
+            }
             stuck_ = false;
             changed_.notify_all();
         };
